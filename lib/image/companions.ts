@@ -1,7 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
+import { untilAborted } from '../abort.js';
 import { CellrouteError } from '../errors.js';
-import { unreadable } from '../file-errors.js';
+import { cannotRead, unreadable } from '../file-errors.js';
 import { READ_BY_WINDOW } from './limits.js';
 
 interface SlideOfFiles {
@@ -51,14 +52,18 @@ export async function refuseSlideOfFiles(path: string): Promise<void> {
 }
 
 /**
- * The bytes of an image file.
+ * The bytes of an image file, or of a pipe.
  *
- * @throws {CellrouteError} FILE_UNREADABLE; IMAGE_UNSUPPORTED for a file whose pixels are in others, and for OME-Zarr;
+ * @throws {CellrouteError} FILE_UNREADABLE, also for a device, which may never end; IMAGE_UNSUPPORTED for a file whose pixels are in others, and for OME-Zarr;
  *   IMAGE_TOO_LARGE for a file that is larger than a buffer.
  */
 export async function readImageFile(path: string, signal?: AbortSignal): Promise<Buffer> {
   await refuseSlideOfFiles(path);
-  return readFile(path, signal ? { signal } : {}).catch(async (error: NodeJS.ErrnoException) => {
+  const info = await stat(path).catch(unreadable(path, signal));
+  if (info.isCharacterDevice() || info.isBlockDevice()) throw cannotRead(path, 'is a device, not a file');
+  // The signal of readFile does not end its wait for the writer of a named pipe.
+  const bytes = untilAborted(readFile(path, signal ? { signal } : {}), signal);
+  return bytes.catch(async (error: NodeJS.ErrnoException) => {
     if (error.code === 'EISDIR' && (await isZarrFolder(path))) {
       throw new CellrouteError('IMAGE_UNSUPPORTED', `${path} is an OME-Zarr image; ${READ_BY_WINDOW}`, {
         file: path,

@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkKeys, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
-import { unreadable } from '../file-errors.js';
+import { cannotRead, unreadable } from '../file-errors.js';
 import { BFCONVERT, recognise } from './format.js';
 import { checkReadOptions, READ_KEYS } from './select.js';
 import type { Slide } from './slide.js';
@@ -41,6 +41,8 @@ export async function openSlide(input: string | URL, options: OpenSlideOptions =
   if (place instanceof URL) return openZarrSlide(place, selection, signal);
   const info = await stat(place).catch(unreadable(place, signal));
   if (info.isDirectory()) return openZarrSlide(place, selection, signal);
+  // A window is read at its position; opening a named pipe would wait for its writer.
+  if (!info.isFile()) throw cannotRead(place, 'is not a regular file');
   const handle = await open(place).catch(unreadable(place, signal));
   try {
     const head = new Uint8Array(1024);

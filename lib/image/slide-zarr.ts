@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { untilAborted } from '../abort.js';
 import { refuse } from '../check.js';
@@ -9,6 +10,7 @@ import { channelsNeeded, checkAxis, resolveChannels, type Selection } from './se
 import type { Slide } from './slide.js';
 import { FileSlide, type LevelWindow } from './slide-file.js';
 import type { RawImage } from './types.js';
+import { CODEC_PREFIX, registerCodecs, withGuardedCodecs } from './zarr-codecs.js';
 import { type Multiscale, readMultiscale } from './zarr-metadata.js';
 
 /** Imported dynamically, because zarrita is an ES module. */
@@ -25,8 +27,12 @@ interface Store {
   ): Promise<Uint8Array | undefined>;
 }
 
-/** Maximum bytes of one decoded chunk. */
+/** Maximum bytes of one decoded chunk, and of those that a window has in memory at a time. */
 const MAX_CHUNK_BYTES = 2 ** 28;
+/** Chunks of a window that are read at a time, if they are small. */
+const CHUNKS_AT_A_TIME = 32;
+/** Chunks along each axis that zarrita plans at a time: it plans all chunks of a region before it reads the first. */
+const PLANNED_CHUNKS = 64;
 /** The smallest level is part of the fingerprint if it has at most this number of pixels. */
 const MAX_HASHED_PIXELS = 2 ** 22;
 
@@ -45,7 +51,10 @@ export async function openZarrSlide(
   const where = String(place);
   if (selection.page) throw refuse('page', '0, as an OME-Zarr image has no pages', selection.page);
   const zarrita = await loadZarrita();
-  const store: Store = typeof place === 'string' ? new FolderStore(place) : new zarrita.FetchStore(place);
+  registerCodecs(zarrita);
+  const store = new GuardedStore(
+    typeof place === 'string' ? new FolderStore(place) : new zarrita.FetchStore(place),
+  );
   const read = async <T>(work: Promise<T>): Promise<T> =>
     untilAborted(work, signal).catch((error: unknown) => {
       throw unreadable(where, error, signal);
@@ -119,9 +128,43 @@ function checkArray(
     );
   }
   return {
-    array: array as ZarrArray,
+    array: withCheckedChunks(array as ZarrArray),
     width: shape[axes.indexOf('x')]!,
     height: shape[axes.indexOf('y')]!,
+  };
+}
+
+/** The same array, whose chunks are refused if they do not have the samples of their shape: zarrita does not check it. */
+function withCheckedChunks(array: ZarrArray): ZarrArray {
+  const samples = array.chunks.reduce((product, length) => product * length, 1);
+  const getChunk = array.getChunk.bind(array);
+  array.getChunk = async (...how) => {
+    const chunk = await getChunk(...how);
+    if (chunk.data.length === samples) return chunk;
+    throw new Error(
+      `the chunk ${how[0].join('/')} has ${chunk.data.length} samples, and its shape has ${samples}`,
+    );
+  };
+  return array;
+}
+
+/** A queue of zarrita that runs at most `most` tasks at a time, and none after one has failed. */
+function limitedQueue(most: number) {
+  const tasks: (() => Promise<void>)[] = [];
+  let next = 0;
+  const work = async () => {
+    while (next < tasks.length) {
+      await tasks[next++]!().catch((error: unknown) => {
+        next = tasks.length;
+        throw error;
+      });
+    }
+  };
+  return {
+    add: (task: () => Promise<void>) => {
+      tasks.push(task);
+    },
+    onIdle: () => Promise.all(Array.from({ length: most }, work)),
   };
 }
 
@@ -198,22 +241,59 @@ class ZarrSlide extends FileSlide {
   }
 
   protected async readChannels(
-    { level, x, y, width, height }: LevelWindow,
+    window: LevelWindow,
     signal: AbortSignal | undefined,
   ): Promise<RawImage['data'][]> {
-    const { slice } = this.#zarrita;
-    const { z = 0, t = 0, channels } = this.source;
     const values: RawImage['data'][] = [];
-    for (const channel of channels) {
-      const places = { z, t, c: channel, y: slice(y, y + height), x: slice(x, x + width) };
-      const selected = this.#multiscale.axes.map((axis) => places[axis]);
-      const region = this.#zarrita.get(this.#arrays[level]!, selected, signal ? { signal } : {});
-      const { data } = await untilAborted(region, signal).catch((error: unknown) => {
-        throw unreadable(this.#where, error, signal);
-      });
-      values.push(data as RawImage['data']);
+    for (const channel of this.source.channels) {
+      const region = this.#readChannel(window, channel, signal);
+      values.push(
+        await untilAborted(region, signal).catch((error: unknown) => {
+          throw unreadable(this.#where, error, signal);
+        }),
+      );
     }
     return values;
+  }
+
+  async #readChannel(
+    window: LevelWindow,
+    channel: number,
+    signal: AbortSignal | undefined,
+  ): Promise<RawImage['data']> {
+    const array = this.#arrays[window.level]!;
+    const { axes } = this.#multiscale;
+    const { z = 0, t = 0 } = this.source;
+    const { slice } = this.#zarrita;
+    const chunkOf = (axis: 'x' | 'y') => array.chunks[axes.indexOf(axis)]!;
+    const chunkBytes = array.chunks.reduce(
+      (product, length) => product * length,
+      arrays[array.dtype].BYTES_PER_ELEMENT,
+    );
+    const atATime = Math.max(1, Math.min(CHUNKS_AT_A_TIME, Math.floor(MAX_CHUNK_BYTES / chunkBytes)));
+    const read = async ({ x, y, width, height }: Part): Promise<RawImage['data']> => {
+      const places = { z, t, c: channel, y: slice(y, y + height), x: slice(x, x + width) };
+      const { data } = await this.#zarrita.get(
+        array,
+        axes.map((axis) => places[axis]),
+        { createQueue: () => limitedQueue(atATime), ...(signal && { signal }) },
+      );
+      return data as RawImage['data'];
+    };
+    const parts = partsOf(window, chunkOf('x') * PLANNED_CHUNKS, chunkOf('y') * PLANNED_CHUNKS);
+    const { x, y, width, height } = window;
+    let whole: RawImage['data'] | undefined;
+    for (const part of parts) {
+      const data = await read(part);
+      // The only part is the window itself.
+      if (part.width === width && part.height === height) return data;
+      whole ??= new arrays[array.dtype](width * height);
+      for (let row = 0; row < part.height; row++) {
+        const from = data.subarray(row * part.width, (row + 1) * part.width);
+        whole.set(from, (part.y - y + row) * width + part.x - x);
+      }
+    }
+    return whole!;
   }
 
   async fingerprint(): Promise<string> {
@@ -235,6 +315,51 @@ class ZarrSlide extends FileSlide {
   }
 }
 
+/** Windows has no such flag. */
+const READ_WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+interface Part {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** The parts of a window between multiples of two steps. */
+function* partsOf({ x, y, width, height }: Part, stepX: number, stepY: number): Generator<Part> {
+  for (let top = y; top < y + height; ) {
+    const bottom = Math.min(y + height, (Math.floor(top / stepY) + 1) * stepY);
+    for (let left = x; left < x + width; ) {
+      const right = Math.min(x + width, (Math.floor(left / stepX) + 1) * stepX);
+      yield { x: left, y: top, width: right - left, height: bottom - top };
+      left = right;
+    }
+    top = bottom;
+  }
+}
+
+/** A store whose arrays are decoded by codecs that check what they decode. */
+class GuardedStore implements Store {
+  readonly #inner: Store;
+
+  constructor(inner: Store) {
+    this.#inner = inner;
+  }
+
+  async get(key: `/${string}`, options?: { signal?: AbortSignal }): Promise<Uint8Array | undefined> {
+    const bytes = await this.#inner.get(key, options);
+    return bytes && /\/(zarr\.json|\.zarray)$/.test(key) ? withGuardedCodecs(bytes) : bytes;
+  }
+
+  async getRange(
+    key: `/${string}`,
+    range: { offset: number; length: number } | { suffixLength: number },
+    options?: { signal?: AbortSignal },
+  ): Promise<Uint8Array | undefined> {
+    return this.#inner.getRange?.(key, range, options);
+  }
+}
+
 /** A store whose keys are files below a folder. */
 class FolderStore implements Store {
   readonly #folder: string;
@@ -244,14 +369,20 @@ class FolderStore implements Store {
   }
 
   async get(key: string, options: { signal?: AbortSignal } = {}): Promise<Uint8Array | undefined> {
-    return readFile(this.#path(key), options.signal ? { signal: options.signal } : {}).catch(ifMissing);
+    const handle = await this.#open(key);
+    if (!handle) return undefined;
+    try {
+      return await handle.readFile(options.signal ? { signal: options.signal } : {});
+    } finally {
+      await handle.close();
+    }
   }
 
   async getRange(
     key: string,
     range: { offset: number; length: number } | { suffixLength: number },
   ): Promise<Uint8Array | undefined> {
-    const handle = await open(this.#path(key)).catch(ifMissing);
+    const handle = await this.#open(key);
     if (!handle) return undefined;
     try {
       const { size } = await handle.stat();
@@ -264,6 +395,17 @@ class FolderStore implements Store {
     } finally {
       await handle.close();
     }
+  }
+
+  /** The file of a key; undefined if there is none. A named pipe is not waited for, and a device, which may never end, is refused. */
+  async #open(key: string): Promise<FileHandle | undefined> {
+    const handle = await open(this.#path(key), READ_WITHOUT_WAITING).catch(ifMissing);
+    if (!handle) return undefined;
+    const info = await handle.stat();
+    if (info.isFile()) return handle;
+    await handle.close();
+    if (info.isDirectory()) return undefined;
+    throw new Error(`${key} is not a regular file`);
   }
 
   #path(key: string): string {
@@ -287,9 +429,8 @@ function unreadable(where: string, error: unknown, signal: AbortSignal | undefin
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
-  return cause instanceof Error && cause.message !== ''
-    ? `${error.message}: ${cause.message}`
-    : error.message;
+  const message = error.message.replace(CODEC_PREFIX, '');
+  return cause instanceof Error && cause.message !== '' ? `${message}: ${cause.message}` : message;
 }
 
 const damaged = (where: string, got: string, cause?: unknown): CellrouteError =>

@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { crc32c } from '../crc32c.js';
 import type { LogLine } from './log.js';
 import type { Listener } from './records.js';
 
@@ -126,17 +127,4 @@ function checksum(data: Buffer): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE((((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0);
   return bytes;
-}
-
-/** Reversed Castagnoli polynomial; zlib.crc32 uses another one. */
-const table = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  return crc >>> 0;
-});
-
-function crc32c(data: Buffer): number {
-  let crc = 0xffffffff;
-  for (const byte of data) crc = table[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
-  return ~crc >>> 0;
 }

@@ -1,4 +1,14 @@
-import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -148,6 +158,30 @@ test('an abort while a file is read rejects with the reason', async () => {
   const decoding = decodeImage(large, { signal: stop.signal });
   stop.abort('enough');
   expect(await rejection(decoding)).toBe('enough');
+});
+
+test('the wait for the writer of a named pipe can be aborted', async () => {
+  const pipe = join(folder, 'pipe.png');
+  execFileSync('mkfifo', [pipe]);
+  const writer = openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+  try {
+    const stop = new AbortController();
+    const waiting = decodeImage(pipe, { signal: stop.signal });
+    const reason = new Error('enough');
+    setTimeout(() => stop.abort(reason), 50);
+    await expect(waiting).rejects.toBe(reason);
+  } finally {
+    closeSync(writer);
+  }
+});
+
+test('a device is refused: it may never end', async () => {
+  for (const device of ['/dev/zero', '/dev/full', '/dev/null']) {
+    expect(await rejection(readImageInfo(device))).toMatchObject({
+      code: 'FILE_UNREADABLE',
+      details: { file: device },
+    });
+  }
 });
 
 test('the header of a path is read', async () => {

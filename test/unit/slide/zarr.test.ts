@@ -1,8 +1,14 @@
-import { createReadStream, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createReadStream, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { deflateSync, gzipSync } from 'node:zlib';
+import Blosc from 'numcodecs/blosc';
+import LZ4 from 'numcodecs/lz4';
+import Zstd from 'numcodecs/zstd';
 import { create, root, set } from 'zarrita';
+import { crc32c } from '../../../lib/crc32c.js';
 import { openSlide } from '../../../lib/index.js';
 import { rejection } from '../../support/sdk.js';
 import { cropOf, gradient, scratchFolder, writeZarr } from '../../support/slide.js';
@@ -210,4 +216,248 @@ describe('what is refused', () => {
     await slide.close();
     expect((await rejection(slide.read({ x: 0, y: 0, width: 9, height: 9 }))).code).toBe('DISPOSED');
   });
+});
+
+describe('chunks', () => {
+  const little = { name: 'bytes', configuration: { endian: 'little' } };
+  const samples = new Uint8Array(64 * 64).fill(9);
+  const window = { x: 0, y: 0, width: 64, height: 64 };
+
+  /** A grey image of 64 × 64 pixels with the bytes of its only chunk. */
+  function chunkOf(name: string, bytes: Uint8Array, codecs: object[], change: object = {}): string {
+    const path = at(`${name}.zarr`);
+    const put = (key: string, content: string | Uint8Array) => {
+      mkdirSync(dirname(join(path, key)), { recursive: true });
+      writeFileSync(join(path, key), content);
+    };
+    const ome = {
+      version: '0.5',
+      multiscales: [{ axes: [{ name: 'y' }, { name: 'x' }], datasets: [{ path: '0' }] }],
+    };
+    put('zarr.json', JSON.stringify({ zarr_format: 3, node_type: 'group', attributes: { ome } }));
+    const array = {
+      zarr_format: 3,
+      node_type: 'array',
+      shape: [64, 64],
+      data_type: 'uint8',
+      chunk_grid: { name: 'regular', configuration: { chunk_shape: [64, 64] } },
+      chunk_key_encoding: { name: 'default' },
+      fill_value: 0,
+      codecs: [little, ...codecs],
+      ...change,
+    };
+    put('0/zarr.json', JSON.stringify(array));
+    put('0/c/0/0', bytes);
+    return path;
+  }
+
+  /** The same of Zarr 2. */
+  function oldChunkOf(name: string, bytes: Uint8Array, compressor: object): string {
+    const path = at(`${name}.zarr`);
+    writeZarr(path, [gradient(64, 64)], { version: '0.4' });
+    const file = join(path, '0/.zarray');
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), compressor }));
+    writeFileSync(join(path, '0/0/0/0'), bytes);
+    return path;
+  }
+
+  async function readError(path: string) {
+    const slide = await openSlide(path);
+    const error = await rejection(slide.read(window));
+    await slide.close();
+    return error;
+  }
+
+  const gzip = [{ name: 'gzip', configuration: { level: 1 } }];
+  const zstd = [{ name: 'zstd', configuration: { level: 1 } }];
+  const blosc = [
+    {
+      name: 'blosc',
+      configuration: { cname: 'lz4', clevel: 5, shuffle: 'noshuffle', typesize: 1, blocksize: 0 },
+    },
+  ];
+  const large = new Uint8Array(2 ** 20);
+
+  /** A zstd frame of blocks that repeat one byte 2^17 times; its header may state a size of 257 bytes. */
+  function repeated(blocks: number, states: boolean): Buffer {
+    const header = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, states ? 0x40 : 0, 0x58, ...(states ? [1, 0] : [])]);
+    const body = Array.from({ length: blocks }, (_, i) => {
+      const block = Buffer.alloc(4, 7);
+      block.writeUIntLE((i === blocks - 1 ? 1 : 0) | (1 << 1) | ((2 ** 17) << 3), 0, 3);
+      return block;
+    });
+    return Buffer.concat([header, ...body]);
+  }
+
+  async function encoded(codec: 'blosc' | 'lz4' | 'zstd', bytes: Uint8Array): Promise<Buffer> {
+    const codecs = { blosc: Blosc, lz4: LZ4, zstd: Zstd };
+    return Buffer.from(await codecs[codec].fromConfig({ id: codec }).encode(bytes));
+  }
+
+  const withUint32 = (bytes: Buffer, at: number, value: number) => {
+    bytes.writeUInt32LE(value, at);
+    return bytes;
+  };
+
+  test('with each compression are read', async () => {
+    const checksum = withUint32(Buffer.concat([samples, Buffer.alloc(4)]), 4096, crc32c(samples));
+    const paths = [
+      chunkOf('plain', samples, []),
+      chunkOf('gzip', gzipSync(samples), gzip),
+      chunkOf('zlib', deflateSync(samples), [{ name: 'zlib', configuration: { level: 1 } }]),
+      chunkOf('zstd', await encoded('zstd', samples), zstd),
+      chunkOf('lz4', await encoded('lz4', samples), [{ name: 'lz4', configuration: { acceleration: 1 } }]),
+      chunkOf('blosc', await encoded('blosc', samples), blosc),
+      chunkOf('checksum', checksum, [{ name: 'crc32c' }]),
+      chunkOf('old-names', gzipSync(samples), [{ name: 'numcodecs.gzip', configuration: { level: 1 } }]),
+      oldChunkOf('old-zlib', deflateSync(samples), { id: 'zlib', level: 1 }),
+      oldChunkOf('old-blosc', await encoded('blosc', samples), {
+        id: 'blosc',
+        cname: 'lz4',
+        clevel: 5,
+        shuffle: 0,
+      }),
+    ];
+    for (const path of paths) {
+      const slide = await openSlide(path);
+      expect({ path, data: (await slide.read(window)).data }).toEqual({ path, data: samples });
+      await slide.close();
+    }
+  });
+
+  test.each<[string, () => Promise<string> | string, RegExp]>([
+    [
+      'too few samples',
+      () => chunkOf('few', samples.subarray(9), []),
+      /has 4087 samples, and its shape has 4096/,
+    ],
+    ['too many samples', () => chunkOf('many', new Uint8Array(5000), []), /has 5000 samples/],
+    ['no bytes', () => chunkOf('none', new Uint8Array(), []), /has 0 samples/],
+    [
+      'too few samples of gzip',
+      () => chunkOf('gzip-few', gzipSync(samples.subarray(9)), gzip),
+      /has 4087 samples/,
+    ],
+    [
+      'a bomb of gzip',
+      () => chunkOf('gzip-bomb', gzipSync(large), gzip),
+      /"gzip": the chunk decodes to at least \d+ b/,
+    ],
+    [
+      'a bomb of gzip in gzip',
+      () => chunkOf('gzip-twice', gzipSync(gzipSync(large)), [...gzip, ...gzip]),
+      /"gzip": the chunk decodes to at least \d+ b/,
+    ],
+    [
+      'a bomb of zlib',
+      () => oldChunkOf('zlib-bomb', deflateSync(large), { id: 'zlib' }),
+      /"numcodecs.zlib": the chunk decodes to at/,
+    ],
+    [
+      'a bomb of zstd',
+      async () => chunkOf('zstd-bomb', await encoded('zstd', large), zstd),
+      /decodes to at least 1048576 bytes/,
+    ],
+    [
+      'a bomb of zstd without a size',
+      () => chunkOf('zstd-unstated', repeated(64, false), zstd),
+      /decodes to at least 2097152 b/,
+    ],
+    [
+      'a bomb of zstd with a wrong size',
+      () => chunkOf('zstd-lie', repeated(64, true), zstd),
+      /decodes to at least 2097152 b/,
+    ],
+    [
+      'truncated zstd',
+      async () => chunkOf('zstd-cut', (await encoded('zstd', samples)).subarray(0, -3), zstd),
+      /trunc/,
+    ],
+    [
+      'a bomb of lz4',
+      async () =>
+        chunkOf('lz4-bomb', withUint32(await encoded('lz4', samples), 0, 2 ** 31), [
+          { name: 'lz4', configuration: { acceleration: 1 } },
+        ]),
+      /decodes to at least 2147483648 bytes/,
+    ],
+    [
+      'a bomb of blosc',
+      async () => chunkOf('blosc-bomb', withUint32(await encoded('blosc', samples), 4, 2 ** 31 - 1), blosc),
+      /decodes to at least 2147483647 bytes/,
+    ],
+    [
+      'truncated blosc',
+      async () => chunkOf('blosc-cut', (await encoded('blosc', samples)).subarray(0, -3), blosc),
+      /the chunk has \d+ bytes, and its header \d+/,
+    ],
+    [
+      'a wrong checksum',
+      () => chunkOf('sum', Buffer.concat([samples, Buffer.alloc(4)]), [{ name: 'crc32c' }]),
+      /"crc32c": the checksum/,
+    ],
+  ])('with %s are refused', async (_, path, message) => {
+    const error = await readError(await path());
+    expect(error.code).toBe('IMAGE_UNREADABLE');
+    expect(error.message).toMatch(message);
+  });
+
+  test('far larger than the window are not all in memory at a time', async () => {
+    const depth = 2 ** 20;
+    const path = at('deep.zarr');
+    mkdirSync(join(path, '0'), { recursive: true });
+    const axes = ['z', 'y', 'x'].map((name) => ({ name }));
+    const ome = { version: '0.5', multiscales: [{ axes, datasets: [{ path: '0' }] }] };
+    const group = { zarr_format: 3, node_type: 'group', attributes: { ome } };
+    writeFileSync(join(path, 'zarr.json'), JSON.stringify(group));
+    const array = {
+      zarr_format: 3,
+      node_type: 'array',
+      shape: [depth, 1024, 1024],
+      data_type: 'uint8',
+      chunk_grid: { name: 'regular', configuration: { chunk_shape: [depth, 8, 8] } },
+      chunk_key_encoding: { name: 'default' },
+      fill_value: 5,
+      codecs: [little],
+    };
+    writeFileSync(join(path, '0/zarr.json'), JSON.stringify(array));
+    const slide = await openSlide(path);
+    const before = process.memoryUsage.rss();
+    let peak = 0;
+    const timer = setInterval(() => {
+      peak = Math.max(peak, process.memoryUsage.rss());
+    }, 10);
+    const { data } = await slide.read({ x: 0, y: 0, width: 64, height: 32 });
+    clearInterval(timer);
+    expect(data).toEqual(new Uint8Array(64 * 32).fill(5));
+    // All 32 chunks have 2 GB.
+    expect((peak - before) / 1e6).toBeLessThan(1000);
+  });
+
+  test('smaller than usual are planned in parts, and a window of several parts equals the image', async () => {
+    const image = gradient(150, 140, 1, Uint16Array);
+    writeZarr(at('small-chunks.zarr'), [image], { chunk: 1 });
+    const slide = await openSlide(at('small-chunks.zarr'));
+    const inside = { x: 5, y: 3, width: 141, height: 135 };
+    expect(Array.from((await slide.read(inside)).data)).toEqual(cropOf(image, inside));
+  });
+});
+
+test('a named pipe and a device are refused, and none is waited for', async () => {
+  const path = at('special.zarr');
+  writeZarr(path, [gradient(64, 64)]);
+  const chunk = join(path, '0/c/0/0/0');
+  rmSync(chunk);
+  execFileSync('mkfifo', [chunk]);
+  const slide = await openSlide(path);
+  const window = { x: 0, y: 0, width: 9, height: 9 };
+  expect((await rejection(slide.read(window))).message).toMatch(/not a regular file/);
+  expect(await rejection(openSlide(chunk))).toMatchObject({
+    code: 'FILE_UNREADABLE',
+    details: { file: chunk },
+  });
+  rmSync(chunk);
+  symlinkSync('/dev/zero', chunk);
+  expect((await rejection(slide.read(window))).message).toMatch(/not a regular file/);
+  expect((await rejection(openSlide('/dev/zero'))).code).toBe('FILE_UNREADABLE');
 });
