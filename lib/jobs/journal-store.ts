@@ -13,11 +13,12 @@ import {
   storeClosed,
   unfinished,
 } from './errors.js';
-import { Journal } from './journal.js';
+import { damaged, Journal } from './journal.js';
 import { type CheckedJobLimits, checkJobLimits, JOB_LIMITS, type JobLimits } from './limits.js';
 import {
   countStates,
   isFinal,
+  JOB_STATES,
   type Job,
   type JobState,
   type JobStore,
@@ -58,6 +59,8 @@ interface Entry<Input, Output> {
   deaths: number;
   output?: Output | undefined;
   readonly changes: JobChanges;
+  /** Resolves when a new job is on disk, until then. */
+  saving?: Promise<void> | undefined;
   /** Stops the job while it runs. */
   stop?: AbortController | undefined;
   timer?: NodeJS.Timeout | undefined;
@@ -66,7 +69,7 @@ interface Entry<Input, Output> {
 /** A record of the journal. Its fields replace those of earlier records of the job. */
 type JobRecord<Input, Output> = { id: string } & (
   | { forgotten: true }
-  | Partial<Omit<Entry<Input, Output>, 'changes' | 'stop' | 'timer'>>
+  | Partial<Omit<Entry<Input, Output>, 'changes' | 'saving' | 'stop' | 'timer'>>
 );
 
 /** Seconds between attempts to write the journal while its disk is full. */
@@ -140,6 +143,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
     const known = key === undefined ? undefined : this.#byKey.get(key);
     if (known) {
       if (known.digest !== digest) throw jobConflict(key!, known.job.id);
+      await known.saving;
       return { job: { ...known.job }, created: false };
     }
     if (this.#closed) throw storeClosed();
@@ -158,12 +162,14 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
     };
     // The key is registered immediately: two submissions with the same key are one job.
     this.#add(entry);
+    entry.saving = this.#journal.append(recordOf(entry));
     try {
-      await this.#journal.append(recordOf(entry));
+      await entry.saving;
     } catch (error) {
       this.#drop(entry);
       throw error;
     }
+    entry.saving = undefined;
     this.#startMore();
     return { job: { ...entry.job }, created: true };
   }
@@ -258,6 +264,11 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
       else known.set(id, { ...known.get(id), ...record, changes: new JobChanges() } as Entry<Input, Output>);
     }
     const all = [...known.values()];
+    for (const [id, { job }] of known) {
+      const isJob = typeof id === 'string' && job?.id === id && JOB_STATES.includes(job.state);
+      if (isJob && (!isFinal(job.state) || !Number.isNaN(Date.parse(job.ended ?? '')))) continue;
+      throw damaged(this.#journal.path, `Job ${JSON.stringify(id)}`, 'it has no id, state or time');
+    }
     for (const entry of all) this.#add(entry);
     const ended = all.filter(({ job }) => isFinal(job.state));
     for (const entry of ended.sort((a, b) => (a.job.ended! < b.job.ended! ? -1 : 1))) this.#keep(entry);
@@ -278,7 +289,7 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
   #next(): Entry<Input, Output> | undefined {
     let next: Entry<Input, Output> | undefined;
     for (const entry of this.#entries.values()) {
-      if (entry.job.state !== 'waiting' || entry.timer || this.#working.has(entry)) continue;
+      if (entry.job.state !== 'waiting' || entry.saving || entry.timer || this.#working.has(entry)) continue;
       if (!next || entry.priority > next.priority) next = entry;
     }
     return next;

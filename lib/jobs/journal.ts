@@ -41,7 +41,7 @@ export class Journal {
    *
    * @throws {CellrouteError} RUN_LOCKED if another process has opened it; FILE_UNREADABLE, FILE_UNWRITABLE, DATA_INVALID.
    */
-  static async open(folder: string): Promise<{ journal: Journal; records: unknown[] }> {
+  static async open(folder: string): Promise<{ journal: Journal; records: Record<string, unknown>[] }> {
     const lock = await FolderLock.acquire(folder);
     const path = join(folder, JOURNAL_FILE);
     try {
@@ -56,12 +56,20 @@ export class Journal {
       if (text === '') await writeAtomically(path, []);
       const handle = await open(path, 'r+').catch(unwritable(path));
       const bytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
-      await handle.truncate(bytes).catch(unwritable(path));
+      await handle.truncate(bytes).catch(async (error) => {
+        await handle.close();
+        return unwritable(path)(error);
+      });
       return { journal: new Journal(path, lock, handle, bytes, lines.length), records };
     } catch (error) {
       await lock.release();
       throw error;
     }
+  }
+
+  /** The file. */
+  get path(): string {
+    return this.#path;
   }
 
   /** Records in the file. */
@@ -145,12 +153,18 @@ export class Journal {
   }
 }
 
-function recordOf(file: string, line: string, number: number): unknown {
+function recordOf(file: string, line: string, number: number): Record<string, unknown> {
+  let record: unknown;
   try {
-    return JSON.parse(line);
+    record = JSON.parse(line);
   } catch {
-    throw new CellrouteError('DATA_INVALID', `Line ${number} of ${file} is damaged: it is not valid JSON`, {
-      file,
-    });
+    throw damaged(file, `Line ${number}`, 'it is not valid JSON');
   }
+  if (typeof record === 'object' && record !== null && !Array.isArray(record))
+    return record as Record<string, unknown>;
+  throw damaged(file, `Line ${number}`, 'it is not a JSON object');
 }
+
+/** @param part of the file that cannot be used, at the start of a sentence. */
+export const damaged = (file: string, part: string, reason: string): CellrouteError =>
+  new CellrouteError('DATA_INVALID', `${part} of ${file} is damaged: ${reason}`, { file });

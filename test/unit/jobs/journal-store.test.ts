@@ -1,4 +1,5 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -271,6 +272,38 @@ test('forgets a job after its time', async () => {
   await store.close();
   opened.splice(opened.indexOf(store), 1);
   expect((await openStore()).counts).toMatchObject({ cancelled: 0 });
+});
+
+test.each([
+  ['a record without an id', {}],
+  ['a job without a state', { id: 'a', job: { id: 'a' } }],
+  ['another id', { id: 'a', job: { id: 'b', state: 'waiting' } }],
+  ['an end without a time', { id: 'a', job: { id: 'a', state: 'done' } }],
+])('refuses a journal with %s', async (_, record) => {
+  const store = await openStore();
+  await store.close();
+  opened.pop();
+  const file = join(at('jobs'), 'journal.jsonl');
+  writeFileSync(file, `${JSON.stringify(record)}\n`);
+  const error = await refusal(JournalJobStore.open(at('jobs')));
+  expect(error).toMatchObject({ code: 'DATA_INVALID', details: { file } });
+});
+
+test('of two submissions with one key, none resolves if the job cannot be written', async () => {
+  const store = await openStore();
+  const handle = await open(at('jobs'), 'r');
+  const full = jest
+    .spyOn(Object.getPrototypeOf(handle), 'write')
+    .mockRejectedValueOnce(Object.assign(new Error('no space'), { code: 'ENOSPC' }));
+  await handle.close();
+  const same = { key: 'k', digest: '1' };
+  const codes = await Promise.all(
+    [store.submit('a', same), store.submit('a', same)].map(async (work) => (await refusal(work)).code),
+  );
+  expect(codes).toEqual(['FILE_UNWRITABLE', 'FILE_UNWRITABLE']);
+  full.mockRestore();
+  expect(store.counts).toMatchObject({ waiting: 0 });
+  expect((await store.submit('a', same)).created).toBe(true);
 });
 
 test('the journal stays small however many jobs there were', async () => {

@@ -45,6 +45,8 @@ test('refuses a damaged line before the last one, and names it', async () => {
   const error = await refusal(Journal.open(folder));
   expect(error).toMatchObject({ code: 'DATA_INVALID', details: { file: file() } });
   expect(error.message).toContain('Line 2 of ');
+  writeFileSync(file(), '{"a":1}\n[2]\n');
+  expect((await refusal(Journal.open(folder))).message).toContain('Line 2 of ');
   // The refusal has released the lock.
   writeFileSync(file(), '{"a":1}\n');
   expect(await reopened()).toEqual([{ a: 1 }]);
