@@ -1,6 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import type { ImageReadOptions } from '../image/types.js';
 import { type ImageSize, Masks } from '../mask/masks.js';
+import { once } from '../once.js';
 import { decodeMasks } from './decode-masks.js';
 import { firstFolder, ImageFolder, measureImage } from './image-folder.js';
 import { stemOf } from './names.js';
@@ -226,15 +227,6 @@ function isColumnMajor(texts: readonly string[], { width, height }: ImageSize): 
 function usualFolder(path: string): Promise<string> {
   const folder = dirname(path);
   return firstFolder(join(folder, stemOf(basename(path))), join(folder, 'images'), folder);
-}
-
-/** Caches the promise of the first call. */
-export function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }
 
 const shown = (text: string) => JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);

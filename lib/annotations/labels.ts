@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unreadable } from '../file-errors.js';
+import { once } from '../once.js';
 import { mapAll } from '../pool.js';
 import {
   CONCURRENT_FILES,
@@ -10,7 +11,6 @@ import {
   isImageName,
   measureImage,
 } from './image-folder.js';
-import { once } from './kaggle.js';
 import { LabelFolder } from './label-folder.js';
 import { type LabelImage, readLabelImage } from './label-image.js';
 import { maskedImage, stemOf } from './names.js';
