@@ -16,7 +16,7 @@ import {
   type S3Version,
   s3Url,
 } from '../queue/s3-client.js';
-import { taskFormats } from '../queue/task.js';
+import { defaultName, taskFormats } from '../queue/task.js';
 import type { JobQueue, SegmentTask, TaskSegmentOptions } from '../queue/types.js';
 import { findImages } from './images.js';
 import { type MeasurementFlags, withMeasurements } from './measurement-options.js';
@@ -186,12 +186,10 @@ async function tasksOf(
     const { size, mtimeMs } = await stat(path).catch(unreadable(path));
     // Files of the same name in several folders are distinguished by their folders.
     const name = fileName.replaceAll('/', '_');
-    tasks.push({ task: { image: path, name, ...common, ...more }, version: [resolve(path), size, mtimeMs] });
+    tasks.push({ task: { image: resolve(path), name, ...common, ...more }, version: [size, mtimeMs] });
   }
   for (const url of urls) {
-    const { pathname } = new URL(url);
-    const name = basename(decodeURIComponent(pathname)) || 'image';
-    tasks.push({ task: { image: url, name, ...common, ...more }, version: url });
+    tasks.push({ task: { image: url, name: defaultName(url), ...common, ...more }, version: url });
   }
   if (objects.length > 0) {
     for (const { url, name, tag } of await objectsAt(objects, s3OptionsOf(flags), signal)) {

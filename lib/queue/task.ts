@@ -103,6 +103,13 @@ function referenceOf(image: unknown): ImageReference {
   return { key: checkObjectKey('image.key', (image as { key: unknown }).key) };
 }
 
+/**
+ * The name of an image that a task states none for: the last part of its reference.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT for what is not a reference.
+ */
+export const defaultName = (image: SegmentTask['image']): string => nameOf(referenceOf(image));
+
 function nameOf(image: ImageReference): string {
   if ('path' in image) return basename(image.path);
   const path = 'url' in image ? new URL(image.url).pathname : image.key;

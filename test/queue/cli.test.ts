@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { cellroute } from '../support/cli.js';
+import { cellroute, cellrouteIn } from '../support/cli.js';
 import { image, root, testEnsemble } from '../support/sdk.js';
 
 const main = join(root, 'dist/cli/main.js');
@@ -66,6 +66,17 @@ test('images that are submitted to a journal are done by a worker, also after it
   expect(waited.stdout).toMatch(
     /image-0\.png: fluorescence, \d+ cells: [\da-f]{2}\/[\da-f]{64}\/image-0\.json\n/,
   );
+});
+
+test('one file is one job by any path, and a URL needs no valid escapes', async () => {
+  const journal = ['--journal', join(folder, 'paths')];
+  expect((await cellroute('submit', join(images, names[0]!), ...journal)).status).toBe(0);
+  const again = await cellrouteIn(folder, 'submit', join('images', names[0]!), ...journal);
+  expect(again.stdout).toContain('1 jobs, 0 of them new');
+  const percent = await cellroute('submit', 'http://127.0.0.1/100%.png', ...journal);
+  expect(percent).toMatchObject({ status: 0, stdout: expect.stringMatching(/^100%\.png: /) });
+  const wrong = await cellroute('submit', 'http://', ...journal);
+  expect(wrong).toMatchObject({ status: 1, stderr: expect.stringContaining('[INVALID_ARGUMENT]') });
 });
 
 test('a job that failed is reported, and runs again with --retry', async () => {
