@@ -45,7 +45,7 @@ export interface WorkerOptions extends Pick<LoadEnsembleOptions, 'precision' | '
   lockSeconds?: number | undefined;
   /** Seconds to finish jobs when the worker closes, 0 to 3600; default 30. Then they are stopped and wait for another worker. */
   drainSeconds?: number | undefined;
-  /** Seconds between attempts to write a file while the disk is full, above 0 and up to 3600; default 10. */
+  /** Seconds between attempts to write a file while the disk is full, 0.01 to 3600; default 10. */
   fullSeconds?: number | undefined;
   /** Called after each step of work. */
   onWork?: ((event: WorkEvent) => void) | undefined;
