@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
+import { unreadable } from '../file-errors.js';
 import { withFolderLock } from '../folder-lock.js';
 import { thresholdsAtScale } from '../inference/scale.js';
 import { CellSegmenter } from '../inference/segmenter.js';
@@ -131,13 +132,49 @@ async function readState(out: string, resume: boolean): Promise<State | undefine
   if (found?.format !== 'cellroute-finetune-state' || found.version !== 1) {
     throw refuse('has nothing to resume');
   }
+  if (!isComplete(found)) throw damagedFile(file);
   return found;
 }
 
-/** Parsed content of a JSON file that this program wrote; undefined if the file does not exist. */
-async function stored<T>(path: string): Promise<T | undefined> {
-  return (await exists(path)) ? (JSON.parse(await readFile(path, 'utf8')) as T) : undefined;
+/** Whether a state has what a resumed call uses of it. */
+function isComplete({ options, decided, planned, trainingSeconds }: Partial<State>): boolean {
+  return (
+    typeof options?.metric === 'string' &&
+    typeof options.cellType === 'string' &&
+    typeof options.seed === 'number' &&
+    Array.isArray(decided?.heldOut) &&
+    Array.isArray(decided.tried) &&
+    typeof decided.start?.path === 'string' &&
+    typeof decided.sizes === 'object' &&
+    typeof planned?.plan === 'object' &&
+    typeof planned.speed?.secondsPerStep === 'number' &&
+    (trainingSeconds === null || typeof trainingSeconds === 'number')
+  );
 }
+
+/**
+ * Parsed content of a JSON file that this program wrote; undefined if the file does not exist.
+ *
+ * @throws {CellrouteError} FILE_UNREADABLE, RESUME_REFUSED for a damaged file.
+ */
+async function stored<T extends { format: string }>(path: string): Promise<T | undefined> {
+  if (!(await exists(path))) return undefined;
+  const text = await readFile(path, 'utf8').catch(unreadable(path));
+  try {
+    const { format } = JSON.parse(text) as Partial<T>;
+    if (typeof format === 'string') return JSON.parse(text) as T;
+  } catch {
+    // Not JSON.
+  }
+  throw damagedFile(path);
+}
+
+const damagedFile = (file: string) =>
+  new CellrouteError(
+    'RESUME_REFUSED',
+    `${file} is damaged: choose another folder, or delete this one to start again`,
+    { file },
+  );
 
 /** Remaining seconds for the training including its evaluations; null if the number of steps is fixed. */
 function secondsFor({ options, seconds }: Context, assessment: number): number | null {

@@ -92,8 +92,10 @@ export function decodeTiles(bytes: Uint8Array, plan: string, what: string): Segm
   if (!MAGIC.equals(body.subarray(0, MAGIC.byteLength))) throw damaged('it has no tiles of this version');
   if (!hash.equals(bytes.subarray(body.byteLength))) throw damaged('its bytes are damaged');
   const start = MAGIC.byteLength + 4;
+  if (body.byteLength < start) throw damaged('it has no table');
   const length = Buffer.from(body.buffer, body.byteOffset, body.byteLength).readUInt32LE(MAGIC.byteLength);
-  const header = JSON.parse(new TextDecoder().decode(body.subarray(start, start + length))) as Header;
+  const header = parseHeader(body.subarray(start, start + length));
+  if (!header) throw damaged('its table is damaged');
   if (header.plan !== plan) {
     throw new CellrouteError('RESUME_REFUSED', `${what} belongs to another slide, model or set of options`, {
       file: what,
@@ -105,6 +107,7 @@ export function decodeTiles(bytes: Uint8Array, plan: string, what: string): Segm
     const arrays = {} as Record<ArrayName, never>;
     for (const [i, [name, Type]] of ARRAYS.entries()) {
       const byteLength = lengths[i]! * Type.BYTES_PER_ELEMENT;
+      if (at + byteLength > body.byteLength) throw damaged('it ends before its last tile');
       // A copy: the bytes may begin anywhere.
       arrays[name] = new Type(Uint8Array.from(body.subarray(at, at + byteLength)).buffer) as never;
       at += padded(byteLength);
@@ -114,6 +117,20 @@ export function decodeTiles(bytes: Uint8Array, plan: string, what: string): Segm
     const { detectionsCapped = false, proposalsCapped = false } = capped;
     return { index, tile: { ...rest, masks, detectionsCapped, proposalsCapped } };
   });
+}
+
+/** The table of the tiles; undefined if it has another form. */
+function parseHeader(bytes: Uint8Array): Header | undefined {
+  try {
+    const header = JSON.parse(new TextDecoder().decode(bytes)) as Header;
+    const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+    const isTile = ({ index, lengths, height = 0, width = 0 }: Header['tiles'][number]) =>
+      [index, height, width].every(isCount) &&
+      (lengths === undefined || (lengths.length === ARRAYS.length && lengths.every(isCount)));
+    return header.tiles.every(isTile) ? header : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Selects detections of several tiles; `indices` are ascending, over all detections of all tiles. */

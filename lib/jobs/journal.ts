@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CellrouteError } from '../errors.js';
@@ -45,17 +46,18 @@ export class Journal {
     const lock = await FolderLock.acquire(folder);
     const path = join(folder, JOURNAL_FILE);
     try {
-      const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) =>
-        error.code === 'ENOENT' ? '' : unreadable(path)(error),
+      const content = await readFile(path).catch((error: NodeJS.ErrnoException) =>
+        error.code === 'ENOENT' ? Buffer.alloc(0) : unreadable(path)(error),
       );
-      const lines = text
-        .slice(0, text.lastIndexOf('\n') + 1)
-        .split('\n')
-        .slice(0, -1);
+      const bytes = content.lastIndexOf('\n') + 1;
+      const complete = content.subarray(0, bytes);
+      if (!isUtf8(complete)) {
+        throw new CellrouteError('DATA_INVALID', `${path} is damaged: it is not UTF-8`, { file: path });
+      }
+      const lines = complete.toString().split('\n').slice(0, -1);
       const records = lines.map((line, i) => recordOf(path, line, i + 1));
-      if (text === '') await writeAtomically(path, []);
+      if (content.length === 0) await writeAtomically(path, []);
       const handle = await open(path, 'r+').catch(unwritable(path));
-      const bytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
       await handle.truncate(bytes).catch(async (error) => {
         await handle.close();
         return unwritable(path)(error);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { basename, extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { checkObject } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { type ImageFormatContext, type ResultFormatName, resultFormat } from '../export/formats.js';
 import { decodeImage } from '../image/decode.js';
@@ -227,16 +228,16 @@ export class SegmentRunner implements TaskRunner {
   }
 
   async #readPlan(planned: PlannedSlide, signal: AbortSignal): Promise<SlidePlan> {
-    const bytes = await this.#results.get(planFile(planned, 'plan'), { signal });
-    return JSON.parse(Buffer.from(bytes).toString()) as SlidePlan;
+    const file = planFile(planned, 'plan');
+    return objectIn(file, await this.#results.get(file, { signal })) as SlidePlan;
   }
 
   /** An existing result with this key. */
   async #known(key: string, signal: AbortSignal): Promise<SegmentedTask | undefined> {
     const file = resultFile(key, RECORD_FILE);
     if (!(await this.#results.has(file, { signal }))) return undefined;
-    const bytes = await this.#results.get(file, { signal });
-    return { ...(JSON.parse(Buffer.from(bytes).toString()) as SegmentedTask), created: false };
+    const record = objectIn(file, await this.#results.get(file, { signal })) as SegmentedTask;
+    return { ...record, created: false };
   }
 
   async #write(
@@ -291,5 +292,19 @@ export class SegmentRunner implements TaskRunner {
         await delay(this.#fullSeconds * 1000, undefined, { signal }).catch(() => signal.throwIfAborted());
       }
     }
+  }
+}
+
+/** The object in a JSON file of a store. */
+function objectIn(file: string, bytes: Uint8Array): object {
+  try {
+    return checkObject(file, JSON.parse(Buffer.from(bytes).toString()));
+  } catch (cause) {
+    throw new CellrouteError(
+      'DATA_INVALID',
+      `${file} is damaged: it is not an object in JSON`,
+      { file },
+      { cause },
+    );
   }
 }

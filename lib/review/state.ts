@@ -128,14 +128,26 @@ async function readStates(folder: string): Promise<Map<string, StoredState>> {
   const states = new Map<string, StoredState>();
   for (const name of names.sort()) {
     if (extname(name) !== '.json' || name === POSITION_FILE) continue;
-    const state = (await readJson(join(folder, name))) as StoredState;
-    const isState = state?.format === 'cellroute-review' && state.version === 1;
-    if (!isState || `${basename(state.file)}.json` !== name) {
+    const state = await readJson(join(folder, name));
+    if (!isStoredState(state) || `${basename(state.file)}.json` !== name) {
       throw refused(join(folder, name), 'it is not the state of a review of this version');
     }
     states.set(state.image, state);
   }
   return states;
+}
+
+/** Checks all but the edits. */
+function isStoredState(value: unknown): value is StoredState {
+  const { format, version, image, file, predictions, revision, reviewed } = (value ??
+    {}) as Partial<StoredState>;
+  return (
+    format === 'cellroute-review' &&
+    version === 1 &&
+    [image, file, predictions].every((text) => typeof text === 'string') &&
+    Number.isSafeInteger(revision) &&
+    typeof reviewed === 'boolean'
+  );
 }
 
 async function checkState(

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { Dataset } from '../../../lib/data/dataset.js';
@@ -13,6 +13,7 @@ import { startsFor, tryStart } from '../../../lib/finetune/try-starts.js';
 import type { RawImage } from '../../../lib/image/types.js';
 import { CellClassifier } from '../../../lib/inference/classifier.js';
 import { RoutedEnsemble } from '../../../lib/inference/ensemble.js';
+import { RUN_FILES } from '../../../lib/inference/model-path.js';
 import { CellSegmenter } from '../../../lib/inference/segmenter.js';
 import { evaluate } from '../../../lib/metrics.js';
 import { addToEnsemble, createEnsemble, describeEnsemble } from '../../../lib/train.js';
@@ -127,6 +128,32 @@ test('ends with a model that segments, and a summary that says how it came about
   // Again in the same folder: refused, or with resume the same summary.
   expect((await rejection(finetune(data, { out, ...rest }))).code).toBe('RESUME_REFUSED');
   expect(await finetune(data, { out, ...rest, resume: true })).toEqual(JSON.parse(JSON.stringify(summary)));
+});
+
+test('a damaged state or summary does not resume a call', async () => {
+  const out = folder('damaged');
+  mkdirSync(out);
+  const [first] = data.items;
+  const state = {
+    format: 'cellroute-finetune-state',
+    version: 1,
+    options: { metric: 'f1', cellType: 'disc', seed: 0 },
+    decided: { heldOut: [first!.id], tried: [], start: { path: start }, sizes: {} },
+    planned: { plan: {}, speed: { secondsPerStep: 1 } },
+    trainingSeconds: null,
+  };
+  const expectRefusal = async (file: string, text: string) => {
+    writeFileSync(join(out, file), text);
+    const error = await rejection(finetune(data, { out, resume: true }));
+    expect(error).toMatchObject({ code: 'RESUME_REFUSED', details: { file: join(out, file) } });
+  };
+  await expectRefusal(RUN_FILES.finetune, '{"format":"cellroute-finetune-st');
+  await expectRefusal(RUN_FILES.finetune, 'null');
+  for (const part of ['options', 'decided', 'planned', 'trainingSeconds']) {
+    await expectRefusal(RUN_FILES.finetune, JSON.stringify({ ...state, [part]: {} }));
+  }
+  writeFileSync(join(out, RUN_FILES.finetune), JSON.stringify(state));
+  await expectRefusal('summary.json', '');
 });
 
 test('an interrupted call is continued and ends with the same weights', async () => {

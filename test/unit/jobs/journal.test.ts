@@ -52,6 +52,16 @@ test('refuses a damaged line before the last one, and names it', async () => {
   expect(await reopened()).toEqual([{ a: 1 }]);
 });
 
+test('refuses bytes that are not UTF-8, and leaves the file as it is', async () => {
+  const bytes = Buffer.from('{"a":"\xff\xfe"}\n{"b":2}\n', 'latin1');
+  writeFileSync(file(), bytes);
+  expect(await refusal(Journal.open(folder))).toMatchObject({
+    code: 'DATA_INVALID',
+    details: { file: file() },
+  });
+  expect(readFileSync(file())).toEqual(bytes);
+});
+
 test('one process at a time has it open', async () => {
   const { journal } = await Journal.open(folder);
   expect((await refusal(Journal.open(folder))).code).toBe('RUN_LOCKED');

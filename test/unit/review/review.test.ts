@@ -270,6 +270,27 @@ test('other predictions, or fewer images, do not resume a review', async () => {
   expect(message).toMatch(/a\.png/);
 });
 
+test('a damaged state does not resume a review', async () => {
+  const first = await start();
+  await save(first, 0, { revision: 0, reviewed: true, edits: none });
+  await first.close();
+  const file = path('corrected', '.review', 'a.png.json');
+  const state = JSON.parse(readFileSync(file, 'utf8'));
+  for (const change of [
+    { file: undefined },
+    { image: 5 },
+    { predictions: null },
+    { revision: 'one' },
+    { reviewed: 1 },
+    { edits: { removed: 5 } },
+  ]) {
+    writeFileSync(file, JSON.stringify({ ...state, ...change }));
+    expect(await rejection(start())).toMatchObject({ code: 'RESUME_REFUSED', details: { file } });
+  }
+  writeFileSync(file, 'null');
+  expect(await rejection(start())).toMatchObject({ code: 'RESUME_REFUSED', details: { file } });
+});
+
 test('of two tabs, the second to save is refused and gets what is stored', async () => {
   const review = await start();
   const edits = { ...none, removed: [2] };
