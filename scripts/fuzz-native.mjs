@@ -11,7 +11,7 @@ const preset = 'fuzz';
 const folder = join(root, 'out', preset);
 
 /** Names of the targets, and the maximum length of an input in bytes. */
-export const nativeFuzzers = { masks: 4096, polygons: 4096, pixels: 16384, weights: 256 };
+export const nativeFuzzers = { masks: 1024, polygons: 128, pixels: 1024, weights: 256 };
 
 /** Compiles the targets. Returns false, with a message, if clang is not installed. */
 export async function buildNativeFuzzers(names) {

@@ -10,7 +10,7 @@
 using namespace cellroute;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // One byte per side; then the numbers, either as doubles or as 64ths of a pixel, so that
+  // One byte per side; then the numbers, either as doubles or as 256ths of a pixel, so that
   // outlines are short.
   if (size < 3) return 0;
   const uint32_t height = uint32_t{data[0]} + 1, width = uint32_t{data[1]} + 1;
@@ -25,7 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (size_t i = 0; i + 1 < size; i += 2) {
       int16_t value;
       std::memcpy(&value, data + i, sizeof(value));
-      points.push_back(value / 64.0);
+      points.push_back(value / 256.0);
     }
   }
   try {
