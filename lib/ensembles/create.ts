@@ -82,7 +82,7 @@ export async function createEnsemble(folder: string, options: CreateEnsembleOpti
   await withFolderLock(folder, async () => {
     const made = await routerFor(names, options);
     const parts = { classifier: made.write, segmenters, fallback, statistics: made.statistics };
-    await writeEnsemble(folder, parts, outputs).finally(() => made.router.dispose());
+    await writeEnsemble(folder, parts, outputs, signal).finally(() => made.router.dispose());
   });
 }
 

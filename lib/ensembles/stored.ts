@@ -1,6 +1,7 @@
 import { copyFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import type { SignalOptions } from '../abort.js';
 import { checkBoolean, checkKeys, checkObject, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unwritable } from '../file-errors.js';
@@ -46,11 +47,12 @@ export type KeptSegmenter = (type: string, newName?: string) => SegmenterPart | 
  * Writes a changed ensemble. Segmenters that it keeps are copied byte by byte, or stay where they are.
  *
  * @param change makes the parts. Called while the folder is locked.
- * @throws {CellrouteError} RUN_LOCKED where another process has changed the ensemble since it was read; FILE_UNWRITABLE.
+ * @throws {CellrouteError} RUN_LOCKED where another process has changed the ensemble since it was read; FILE_UNWRITABLE; an abort
+ *   rejects with `signal.reason`, and the ensemble is then as it was.
  */
 export async function writeChanged(
   ensemble: StoredEnsemble,
-  { out = ensemble.folder, force }: WriteOptions,
+  { out = ensemble.folder, force, signal }: WriteOptions & SignalOptions,
   change: (kept: KeptSegmenter) => Promise<EnsembleParts>,
 ): Promise<void> {
   checkString('out', out);
@@ -68,7 +70,7 @@ export async function writeChanged(
   };
   await withFolderLock(out, async () => {
     await checkUnchanged(ensemble);
-    await writeEnsemble(out, await change(kept), outputs);
+    await writeEnsemble(out, await change(kept), outputs, signal);
   });
 }
 

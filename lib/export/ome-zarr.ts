@@ -5,6 +5,7 @@ import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../che
 import { unwritable } from '../file-errors.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import { LabelTiles } from '../mask/label-tiles.js';
+import { makeFolder } from '../weights/atomic.js';
 import { storedZip } from '../weights/stored-zip.js';
 import { cellClasses } from './cell-class.js';
 import { checkResult } from './named.js';
@@ -116,12 +117,12 @@ export async function writeOmeZarr(
   options: OmeZarrOptions = {},
 ): Promise<void> {
   checkString('folder', folder);
-  await mkdir(dirname(folder), { recursive: true }).catch(unwritable(folder));
+  await makeFolder(dirname(folder));
   await mkdir(folder).catch(unwritable(folder));
   try {
     for await (const { name, bytes } of omeZarrFiles(result, options)) {
       const path = join(folder, name);
-      await mkdir(dirname(path), { recursive: true }).catch(unwritable(path));
+      await makeFolder(dirname(path));
       await writeFile(path, bytes).catch(unwritable(path));
     }
   } catch (error) {

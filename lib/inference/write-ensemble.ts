@@ -104,14 +104,31 @@ const checkPlan = (folder: string, { written, dropped }: Plan, outputs: Outputs)
  * other files get names that it does not use, and its own are deleted afterwards. A process that ends at any moment leaves the
  * one ensemble or the other, and at most files that neither uses.
  *
- * @throws {CellrouteError} FILE_UNWRITABLE, and what the parts throw; the folder then has the ensemble that it had.
+ * @throws {CellrouteError} FILE_UNWRITABLE, and what the parts throw; `signal.reason` after an abort. The folder then has the
+ *   ensemble that it had, and no other files.
  */
-export async function writeEnsemble(folder: string, parts: EnsembleParts, outputs: Outputs): Promise<void> {
+export async function writeEnsemble(
+  folder: string,
+  parts: EnsembleParts,
+  outputs: Outputs,
+  signal?: AbortSignal,
+): Promise<void> {
   const plan = await planFiles(folder, parts);
   await checkPlan(folder, plan, outputs);
-  for (const [name, write] of plan.written) await outputs.place(join(folder, name), write);
   const text = JSON.stringify({ format: 'cellroute-ensemble', version: 1, ...plan.description }, null, 2);
-  await outputs.write(join(folder, ENSEMBLE_FILE), `${text}\n`);
+  const placed: string[] = [];
+  try {
+    for (const [name, write] of plan.written) {
+      signal?.throwIfAborted();
+      await outputs.place(join(folder, name), write);
+      placed.push(join(folder, name));
+    }
+    signal?.throwIfAborted();
+    await outputs.write(join(folder, ENSEMBLE_FILE), `${text}\n`);
+  } catch (error) {
+    for (const path of placed) await outputs.remove(path).catch(() => undefined);
+    throw error;
+  }
   // The new ensemble is complete. Windows does not delete a file that another process has mapped.
   for (const name of plan.dropped) await outputs.remove(join(folder, name)).catch(() => undefined);
 }

@@ -1,3 +1,4 @@
+import { untilAborted } from '../abort.js';
 import { checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import type { Colour } from '../export/palette.js';
 import type { ImageInput } from '../image/types.js';
@@ -58,7 +59,8 @@ export async function renderComparison(
 ): Promise<Buffer> {
   const { format, ...checked } = checkOptions(options);
   checkPrediction(groundTruth, predicted);
-  return encode(await draw(image, groundTruth, predicted, checked), format);
+  const canvas = await draw(image, groundTruth, predicted, checked);
+  return untilAborted(encode(canvas, format), checked.signal);
 }
 
 /** As {@link renderComparison}, for a sheet of several comparisons, for which small images are enlarged less. */

@@ -1,3 +1,4 @@
+import { untilAborted } from '../abort.js';
 import { checkKeys, checkNumber, checkString, refuse } from '../check.js';
 import type { Colour } from '../export/palette.js';
 import type { ImageInput } from '../image/types.js';
@@ -70,7 +71,8 @@ export async function renderHeatMap(
           right: '',
         }
       : { left: title || '', right: '' };
-  return encode(title === false ? canvas : withTitle(canvas, text), format);
+  const drawn = title === false ? canvas : withTitle(canvas, text);
+  return untilAborted(encode(drawn, format), signal);
 }
 
 function checkOptions(options: HeatMapOptions, { method }: Explanation) {

@@ -1,3 +1,4 @@
+import { untilAborted } from '../abort.js';
 import { checkBoolean, checkKeys, checkNumber, checkString } from '../check.js';
 import type { Complete } from '../defined.js';
 import { checkResult } from '../export/named.js';
@@ -42,7 +43,8 @@ export async function renderOverlay(
   result: Segmentation | RoutedSegmentation,
   options: OverlayOptions = {},
 ): Promise<Buffer> {
-  return encode(await drawOverlay(image, result, options), checkFormat(options.format));
+  const canvas = await drawOverlay(image, result, options);
+  return untilAborted(encode(canvas, checkFormat(options.format)), options.signal);
 }
 
 /** As {@link renderOverlay}, not encoded. */

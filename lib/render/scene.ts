@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import { untilAborted } from '../abort.js';
 import { refuse } from '../check.js';
 import { decodeImage } from '../image/decode.js';
 import type { ImageInput, ImageReadOptions, ImageSource } from '../image/types.js';
@@ -44,9 +45,7 @@ export async function prepareScene(
       `${raw.width} × ${raw.height}`,
     );
   }
-  const scene = await sceneOf(forDisplay(raw), raw, smallSide, maxSide);
-  signal?.throwIfAborted();
-  return scene;
+  return untilAborted(sceneOf(forDisplay(raw), raw, smallSide, maxSide), signal);
 }
 
 /** Options that read the same page or plane and channels as the result was computed from. */

@@ -290,6 +290,16 @@ describe('an overlay', () => {
       'enough',
     );
   });
+
+  test('stops when it is aborted while it is encoded', async () => {
+    const stop = new AbortController();
+    const spy = jest.spyOn(sharp.prototype, 'toBuffer').mockImplementation(() => {
+      stop.abort('enough');
+      return new Promise(() => {});
+    });
+    await expect(renderOverlay(image, result, { signal: stop.signal })).rejects.toBe('enough');
+    spy.mockRestore();
+  });
 });
 
 describe('colours', () => {

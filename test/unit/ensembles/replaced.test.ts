@@ -155,6 +155,38 @@ describe('wherever the process ends, the folder has the old or the new ensemble:
   });
 });
 
+test('an abort while the files are written leaves the ensemble as it was, and no other files', async () => {
+  const before = await stateOf(base);
+  const changes: [name: string, change: (folder: string, signal: AbortSignal) => Promise<void>][] = [
+    [
+      'add',
+      (folder, signal) => addToEnsemble(folder, { type: 'new', images: [image(60)], segmenter, signal }),
+    ],
+    ['remove', (folder, signal) => removeFromEnsemble(folder, { type: 'dark', signal })],
+    ['rename', (folder, signal) => renameInEnsemble(folder, { from: 'dark', to: 'night', signal })],
+    [
+      'create',
+      (folder, signal) =>
+        createEnsemble(folder, { types: { grey: { segmenter, images: [image(100)] } }, router, signal }),
+    ],
+  ];
+  for (const [name, change] of changes) {
+    const folder = at(`aborted-${name}`);
+    cpSync(base, folder, { recursive: true });
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const { rename } = fs;
+    jest.spyOn(fs, 'rename').mockImplementation(async (from, to) => {
+      await rename(from, to);
+      if (String(to).endsWith('.safetensors')) stop.abort(reason);
+    });
+    await expect(change(folder, stop.signal)).rejects.toBe(reason);
+    jest.restoreAllMocks();
+    expect(await stateOf(folder)).toEqual(before);
+    expect(await unnamed(folder)).toEqual([]);
+  }
+});
+
 test('an ensemble that is changed again and again has no other files than its own', async () => {
   const folder = at('again');
   cpSync(base, folder, { recursive: true });
