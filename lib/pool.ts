@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { onAbort } from './abort.js';
-import { checkBoolean, checkIterable, checkNumber } from './check.js';
+import { checkBoolean, checkIterable, checkNumber, refuse } from './check.js';
 
 /** Number of inputs processed concurrently, and the order of their outcomes. */
 export interface ProcessOptions {
@@ -50,6 +50,8 @@ export async function* processAll<T, R>(
   { concurrency = 2, ordered = true, signal, held = concurrency }: ProcessOptions & { held?: number },
 ): AsyncGenerator<Outcome<T, R>, void, undefined> {
   signal?.throwIfAborted();
+  // First, because it may throw.
+  const source = Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
   const stop = new AbortController();
   // All work listens to this one signal.
   setMaxListeners(0, stop.signal);
@@ -65,7 +67,6 @@ export async function* processAll<T, R>(
         wake();
       })
     : () => {};
-  const source = Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
   // In the order of the inputs.
   const tasks: Task<T, R>[] = [];
   let started = 0;
@@ -95,7 +96,11 @@ export async function* processAll<T, R>(
   const take = async () => {
     isTaking = true;
     try {
-      const { done, value } = await source.next();
+      const next: unknown = await source.next();
+      // Otherwise it would give undefined inputs for ever.
+      if (typeof next !== 'object' || next === null)
+        throw refuse('images', 'an iterable whose iterator returns objects', next);
+      const { done, value } = next as IteratorResult<T>;
       if (done) ended = true;
       else if (!stop.signal.aborted) start(value);
     } catch (error) {

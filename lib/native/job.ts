@@ -1,11 +1,15 @@
 import { availableParallelism } from 'node:os';
+import { types } from 'node:util';
 import { onAbort, type SignalOptions } from '../abort.js';
 import type { CancelHandle, NativeCall } from './contract.js';
 import { call, callAsync, native } from './load.js';
 
 /** Options of every asynchronous call. */
 export interface CallOptions extends SignalOptions {
-  /** Called with the stage and the fraction done (0 to 1), at most every 50 ms. */
+  /**
+   * Called with the stage and the fraction done (0 to 1), at most every 50 ms. An error that it throws, or a promise of it that
+   * is rejected, stops the call, which then rejects with that error.
+   */
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
@@ -139,12 +143,20 @@ export class Call {
   readonly #report = (progress: Progress): void => {
     if (this.#thrown) return;
     try {
-      this.#onProgress?.(progress);
+      // An async function may have been passed, though its promise is not waited for.
+      const returned: unknown = this.#onProgress?.(progress);
+      if (types.isPromise(returned)) returned.catch((error: unknown) => this.#fail(error));
     } catch (error) {
-      this.#thrown = { error };
-      this.#stop();
+      this.#fail(error);
     }
   };
+
+  /** Cancels the call because of its progress listener; the first error counts. */
+  #fail(error: unknown): void {
+    if (this.#thrown) return;
+    this.#thrown = { error };
+    this.#stop();
+  }
 }
 
 /** Runs `body` as one call, and closes the call afterwards. */

@@ -290,13 +290,17 @@ describe('abort, progress, dispose', () => {
     expect(seen.every(({ stage }) => stage.length > 0)).toBe(true);
   });
 
-  test('an error of the progress listener cancels the call, which rejects with it', async () => {
-    const mistake = new Error('in the listener');
-    const pending = ensemble.segment(imageBytes('large'), {
-      onProgress: () => {
+  const mistake = new Error('in the listener');
+  test.each([
+    [
+      'an error of the progress listener',
+      () => {
         throw mistake;
       },
-    });
+    ],
+    ['a rejected promise of the progress listener', async () => Promise.reject(mistake)],
+  ])('%s cancels the call, which rejects with it', async (_, onProgress) => {
+    const pending = ensemble.segment(imageBytes('large'), { onProgress });
     expect(await rejection(pending)).toBe(mistake);
   });
 

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { mapAll, type Outcome, type ProcessOptions, processAll, resultsOf } from '../../lib/pool.js';
 import { rejection } from '../support/sdk.js';
@@ -201,4 +202,22 @@ test('resultsOf throws the first error in order', async () => {
     concurrency: 3,
   });
   expect((await rejection(resultsOf(outcomes).next())).message).toBe('1');
+});
+
+test('a source whose iterator cannot be made leaves no listener', async () => {
+  const stop = new AbortController();
+  const source = {
+    [Symbol.asyncIterator]: (): AsyncIterator<number> => {
+      throw new Error('no iterator');
+    },
+  };
+  const run = processAll(source, async (input) => input, { signal: stop.signal });
+  await expect(run.next()).rejects.toThrow('no iterator');
+  expect(getEventListeners(stop.signal, 'abort')).toHaveLength(0);
+});
+
+test('a source whose iterator gives no objects ends with an error', async () => {
+  const source = { [Symbol.asyncIterator]: () => ({ next: async () => 5 as never }) };
+  const run = processAll(source as AsyncIterable<number>, async (input) => input, {});
+  expect((await rejection(run.next())).code).toBe('INVALID_ARGUMENT');
 });
