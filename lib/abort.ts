@@ -68,3 +68,24 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal | un
     remove();
   }
 }
+
+/** The values of an iterable. Throws the signal's reason as soon as it aborts, also while the next value is awaited. */
+export async function* valuesUntilAborted<T>(
+  values: Iterable<T> | AsyncIterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T, void, undefined> {
+  const iterator =
+    Symbol.asyncIterator in values ? values[Symbol.asyncIterator]() : values[Symbol.iterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      const next = await untilAborted(Promise.resolve(iterator.next()), signal);
+      ended = next.done === true;
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    // Not awaited: an iterator that waits for its next value may never settle.
+    if (!ended) Promise.resolve(iterator.return?.()).catch(() => {});
+  }
+}

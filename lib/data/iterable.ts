@@ -1,4 +1,4 @@
-import type { SignalOptions } from '../abort.js';
+import { type SignalOptions, valuesUntilAborted } from '../abort.js';
 import { checkIterable, checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import { readImageInfo } from '../image/decode.js';
 import { imageInMemory, readImage } from '../image/input.js';
@@ -47,8 +47,7 @@ export async function datasetFrom(
   const classNames = checkClassNames(options.classNames);
   checkIterable('images', images, 'images');
   const items: DatasetItem[] = [];
-  for await (const own of images) {
-    signal?.throwIfAborted();
+  for await (const own of valuesUntilAborted(images, signal)) {
     items.push(await ownItem(own, `images[${items.length}]`, classNames.length));
   }
   if (items.length === 0) throw refuse('images', 'at least one image', 'none');

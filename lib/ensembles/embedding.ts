@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { valuesUntilAborted } from '../abort.js';
 import { checkIterable } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import type { ImageInput, ImageReadOptions } from '../image/types.js';
@@ -42,8 +43,7 @@ export async function typeStatistics(
   checkIterable(option, images, 'images');
   const sums = new MomentSums(embedder.config.classNames.length);
   let count = 0;
-  for await (const image of images) {
-    options.signal?.throwIfAborted();
+  for await (const image of valuesUntilAborted(images, options.signal)) {
     sums.add((await embedder.classify(image, options)).logits);
     count++;
   }

@@ -1,5 +1,6 @@
 // Measurements of a slide before its tiles are segmented, from a sample of its pixels.
 import { setImmediate as turn } from 'node:timers/promises';
+import { untilAborted } from '../abort.js';
 import { CellrouteError } from '../errors.js';
 import type { Slide, SlideWindow } from '../image/slide.js';
 import type { RawImage } from '../image/types.js';
@@ -94,7 +95,8 @@ export async function readSample(
 
 /** The pixels of a window. Their size is checked, because a slide may be the caller's own object. */
 export async function readWindow(slide: Slide, window: SlideWindow, signal: AbortSignal): Promise<RawImage> {
-  const read = await slide.read(window, { signal });
+  // Such an object may ignore the signal.
+  const read = await untilAborted(Promise.resolve(slide.read(window, { signal })), signal);
   const { width, height, channels, data } = read;
   if (
     width === window.width &&

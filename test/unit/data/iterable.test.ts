@@ -86,3 +86,16 @@ test('an error of the iterable is thrown', async () => {
   }
   await expect(datasetFrom(images())).rejects.toThrow('the database went away');
 });
+
+test('an abort ends the wait for the next image, and the iterable is closed', async () => {
+  const stop = new AbortController();
+  const reason = new Error('enough');
+  const closed = jest.fn(async () => ({ done: true as const, value: undefined }));
+  const next = () => {
+    setImmediate(() => stop.abort(reason));
+    return new Promise<never>(() => {});
+  };
+  const images = { [Symbol.asyncIterator]: () => ({ next, return: closed }) };
+  await expect(datasetFrom(images, { signal: stop.signal })).rejects.toBe(reason);
+  expect(closed).toHaveBeenCalledTimes(1);
+});
