@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { SignalOptions } from '../abort.js';
 import type { Dataset } from '../data/dataset.js';
 import { CellrouteError } from '../errors.js';
 import { unreadable } from '../file-errors.js';
@@ -7,6 +8,7 @@ import { withFolderLock } from '../folder-lock.js';
 import { thresholdsAtScale } from '../inference/scale.js';
 import { CellSegmenter } from '../inference/segmenter.js';
 import type { SegmentThresholds } from '../inference/thresholds.js';
+import { withListener } from '../listener.js';
 import { compareEvaluations, metricOf } from '../metrics/index.js';
 import { exists, writeJson } from '../trainer/run-folder.js';
 import { spread } from '../trainer/samples.js';
@@ -77,13 +79,16 @@ export async function finetune(data: Dataset, options: FinetuneOptions): Promise
   const checked = checkFinetune(data, options);
   const { signal } = options;
   signal?.throwIfAborted();
-  return withFolderLock(checked.out, () => finetuneIn(data, options, checked));
+  return withListener(options.onEvent, signal, (emit, own) =>
+    withFolderLock(checked.out, () => finetuneIn(data, options, checked, { emit, signal: own })),
+  );
 }
 
 async function finetuneIn(
   data: Dataset,
   given: FinetuneOptions,
   checked: CheckedOptions,
+  { emit, signal }: Pick<Context, 'emit'> & SignalOptions,
 ): Promise<FinetuneSummary> {
   const began = performance.now();
   const state = await readState(checked.out, given.resume ?? false);
@@ -93,8 +98,8 @@ async function finetuneIn(
     parts: given.validation
       ? { train: data, validation: given.validation }
       : splitHeldOut(data, options.seed, state?.decided.heldOut),
-    call: given.signal ? { signal: given.signal } : {},
-    emit: (event) => given.onEvent?.(event),
+    call: signal ? { signal } : {},
+    emit,
     seconds: () => (performance.now() - began) / 1000,
   };
   const finished = state && (await stored<FinetuneSummary>(fileOf(context, 'summary')));

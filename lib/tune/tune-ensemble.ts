@@ -5,6 +5,7 @@ import type { DatasetItem } from '../data/types.js';
 import { decodeImage } from '../image/decode.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import { checkScale, SCALE_KEYS, scaleOptionsIn } from '../inference/scale.js';
+import { withListener } from '../listener.js';
 import { METRIC_NAMES } from '../metrics/index.js';
 import { CALL_OPTION_KEYS } from '../native/job.js';
 import { checkGrid } from './threshold-grid.js';
@@ -54,18 +55,18 @@ export async function tuneEnsemble(
     throw refuse('data', expected, data.cellTypes.join(', ') || 'none');
   }
   const tuned: Record<string, TunedThresholds> = {};
-  for (const [i, [type, items]] of [...groups].entries()) {
-    tuned[type] = await tuneSegmenter(ensemble.segmenters[type]!, items, ensemble.thresholds[type] ?? {}, {
-      metric,
-      grid,
-      ...scaleOptionsIn(options),
-      signal,
-      ...(onProgress && {
+  await withListener(onProgress, signal, async (report, own) => {
+    for (const [i, [type, items]] of [...groups].entries()) {
+      tuned[type] = await tuneSegmenter(ensemble.segmenters[type]!, items, ensemble.thresholds[type] ?? {}, {
+        metric,
+        grid,
+        ...scaleOptionsIn(options),
+        signal: own,
         onProgress: ({ stage, fraction }) =>
-          onProgress({ stage: `${type}: ${stage}`, fraction: (i + fraction) / groups.size }),
-      }),
-    });
-  }
+          report({ stage: `${type}: ${stage}`, fraction: (i + fraction) / groups.size }),
+      });
+    }
+  });
   ensemble.setThresholds(
     Object.fromEntries(Object.entries(tuned).map(([type, { thresholds }]) => [type, thresholds])),
   );

@@ -175,6 +175,16 @@ test('an interrupted call is continued and ends with the same weights', async ()
   expect(weights(interrupted.out).equals(weights(out))).toBe(true);
 });
 
+test('an async listener that fails stops the call', async () => {
+  const mistake = new Error('in the listener');
+  const failing = options('listener', {
+    onEvent: async () => {
+      throw mistake;
+    },
+  });
+  expect(await rejection(finetune(data, failing))).toBe(mistake);
+});
+
 test('a training that cannot be in time ends with fewer steps', async () => {
   const sizes = (await cellSizes(data.items))!;
   const context = (name: string): Context => ({

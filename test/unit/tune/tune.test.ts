@@ -180,6 +180,16 @@ test('an abort leaves the thresholds as they were', async () => {
   expect(ensemble.thresholds).toBe(before);
 });
 
+test('an async listener that fails stops the call and leaves the thresholds as they were', async () => {
+  const before = ensemble.thresholds;
+  const mistake = new Error('in the listener');
+  const onProgress = async () => {
+    throw mistake;
+  };
+  expect(await rejection(tuneEnsemble(ensemble, data, { onProgress }))).toBe(mistake);
+  expect(ensemble.thresholds).toBe(before);
+});
+
 test.each([
   ['metric', { metric: 'dice' as 'f1' }],
   ['grid.minScore[1]', { grid: { minScore: [0.5, 2] } }],
