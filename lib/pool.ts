@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { onAbort } from './abort.js';
 import { checkBoolean, checkIterable, checkNumber, refuse } from './check.js';
 
@@ -21,6 +22,9 @@ export type Outcome<T, R> = { input: T; index: number } & (
   | { result: R; error?: never }
   | { error: unknown; result?: never }
 );
+
+/** Number of outcomes between two turns of the event loop, which inputs that fail at once would not take. */
+const OUTCOMES_PER_TURN = 64;
 
 interface Task<T, R> {
   settled: boolean;
@@ -70,6 +74,7 @@ export async function* processAll<T, R>(
   // In the order of the inputs.
   const tasks: Task<T, R>[] = [];
   let started = 0;
+  let consumed = 0;
   let isTaking = false;
   /** Whether the consumer has an outcome. */
   let isOut = false;
@@ -125,6 +130,7 @@ export async function* processAll<T, R>(
       if (next >= 0) {
         const [task] = tasks.splice(next, 1);
         isOut = true;
+        if (++consumed % OUTCOMES_PER_TURN === 0) await nextTurn();
         yield await task!.outcome;
         isOut = false;
         continue;

@@ -12,7 +12,8 @@ function dataHint(data: unknown): string | undefined {
   return undefined;
 }
 
-function isPixels(data: unknown): data is RawImage['data'] {
+/** Whether a value is an array of one of the supported sample types. */
+export function isPixels(data: unknown): data is RawImage['data'] {
   return types.isUint8Array(data) || types.isUint16Array(data) || types.isFloat32Array(data);
 }
 

@@ -1,6 +1,7 @@
 import { checkBoolean, checkKeys, checkNumber, checkObject, checkString, refuse } from '../check.js';
 import { READ_KEYS } from '../image/select.js';
-import { isSlide, type Slide } from '../image/slide.js';
+import type { Slide } from '../image/slide.js';
+import { checkSlide } from '../image/slide-window.js';
 import { checkSegmentOptions, type SegmentOptions } from './segment-options.js';
 import type { TileSize } from './tiles.js';
 
@@ -43,7 +44,7 @@ export function checkSlideOptions(
   options: SlideSegmentOptions,
   more: readonly string[] = [],
 ): void {
-  if (!isSlide(slide)) throw refuse('slide', 'a slide, as openSlide returns it', slide);
+  checkSlide('slide', slide);
   const given = checkObject('options', options);
   const read = READ_KEYS.find((key) => given[key] !== undefined);
   if (read !== undefined) {

@@ -1,6 +1,7 @@
 // Reads, segments and stores the tiles of a slide, and joins them row by row.
 import { checkIntensity } from '../image/intensity.js';
 import type { Slide } from '../image/slide.js';
+import { readWindow } from '../image/slide-window.js';
 import type { ImageSource, RawImage } from '../image/types.js';
 import { boxArray } from '../mask/boxes.js';
 import { type MaskBatch, Masks } from '../mask/masks.js';
@@ -11,7 +12,7 @@ import { Cells } from './cells.js';
 import { type QueueOptions, takeRoom } from './queue.js';
 import type { Seams, Segmentation, SlideInfo } from './result.js';
 import type { SlideNetwork, SlidePlan } from './slide-plan.js';
-import { checkAlike, contrastOf, readWindow } from './slide-sample.js';
+import { checkAlike, contrastOf } from './slide-sample.js';
 import type { TileStore } from './slide-store.js';
 import { pickDetections, type SegmentedTile } from './slide-tiles.js';
 import { eachTile, planTiles, stitchTiles, type TiledRun, type TilePixels } from './tiled.js';

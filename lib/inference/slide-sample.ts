@@ -1,8 +1,8 @@
 // Measurements of a slide before its tiles are segmented, from a sample of its pixels.
 import { setImmediate as turn } from 'node:timers/promises';
-import { untilAborted } from '../abort.js';
 import { CellrouteError } from '../errors.js';
 import type { Slide, SlideWindow } from '../image/slide.js';
+import { readWindow } from '../image/slide-window.js';
 import type { RawImage } from '../image/types.js';
 import type { ImageSize } from '../mask/masks.js';
 
@@ -91,26 +91,6 @@ export async function readSample(
   }
   const { width, height, channels } = first;
   return { data, width, height: height * parts.length, channels };
-}
-
-/** The pixels of a window. Their size is checked, because a slide may be the caller's own object. */
-export async function readWindow(slide: Slide, window: SlideWindow, signal: AbortSignal): Promise<RawImage> {
-  // Such an object may ignore the signal.
-  const read = await untilAborted(Promise.resolve(slide.read(window, { signal })), signal);
-  const { width, height, channels, data } = read;
-  if (
-    width === window.width &&
-    height === window.height &&
-    channels >= 1 &&
-    data.length === width * height * channels
-  ) {
-    return read;
-  }
-  throw new CellrouteError(
-    'IMAGE_UNREADABLE',
-    `The slide returned ${width} × ${height} pixels and ${data.length} values for a window of ${window.width} × ${window.height}`,
-    { expected: `${window.width} × ${window.height} pixels`, got: `${width} × ${height} pixels` },
-  );
 }
 
 /** @throws {CellrouteError} IMAGE_UNREADABLE for windows of different types. */

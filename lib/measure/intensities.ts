@@ -4,6 +4,7 @@ import { readImageInfo } from '../image/decode.js';
 import { imageInMemory, readImage } from '../image/input.js';
 import { checkReadOptions } from '../image/select.js';
 import type { Slide, SlideLevel } from '../image/slide.js';
+import { readWindow } from '../image/slide-window.js';
 import type { ImageContent, ImageInput, ImageReadOptions } from '../image/types.js';
 import { withImage } from '../inference/call-image.js';
 import type { QueueOptions } from '../inference/queue.js';
@@ -139,9 +140,7 @@ export async function slideIntensities(
       const [x, y] = [column * WINDOW, row * WINDOW];
       const width = Math.min(WINDOW, masks.width - x);
       const height = Math.min(WINDOW, masks.height - y);
-      const pixels = await own.untilStopped(
-        slide.read({ level, x, y, width, height }, { signal: own.signal }),
-      );
+      const pixels = await own.untilStopped(readWindow(slide, { level, x, y, width, height }, own.signal));
       sums ??= new Sums(slideChannels(slide, pixels.channels), masks.length);
       const { batch } = masks.select(cells);
       const { data, channels } = pixels;

@@ -2,6 +2,7 @@ import { checkNumber, checkOptions, refuse } from '../check.js';
 import { checkResult } from '../export/named.js';
 import { checkReadOptions, READ_KEYS, readOptionsIn } from '../image/select.js';
 import { isSlide, type Slide } from '../image/slide.js';
+import { checkSlide } from '../image/slide-window.js';
 import type { ImageInput, ImageReadOptions } from '../image/types.js';
 import { checkQueueOptions, QUEUE_OPTION_KEYS, type QueueOptions } from '../inference/queue.js';
 import type { Segmentation } from '../inference/result.js';
@@ -68,6 +69,7 @@ export async function measure(
   if (given !== undefined && !(checkNumber('pixelSize', given) > 0)) {
     throw refuse('pixelSize', 'a number above 0', given);
   }
+  if (isSlide(image)) checkSlide('image', image);
   if (asked && isSlide(image)) throw refuse('channels', 'no list: openSlide chooses the channels', asked);
   return withCall(options, async (own) => {
     const shapes = await own.run((job) => native().measureShapes(cells.masks.batch, job));

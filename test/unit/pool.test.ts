@@ -109,6 +109,21 @@ test.each<[string, ProcessOptions]>([
   expect((await run.next()).done).toBe(true);
 });
 
+test('a timer can abort a long source of inputs that fail at once', async () => {
+  const stop = new AbortController();
+  function* many() {
+    for (let i = 0; i < 1e6; i++) yield i;
+  }
+  const fail = async () => {
+    throw new Error('invalid');
+  };
+  setTimeout(() => stop.abort('enough'), 1);
+  const read = async () => {
+    for await (const _ of processAll(many(), fail, { signal: stop.signal }));
+  };
+  expect(await rejection(read())).toBe('enough');
+});
+
 test('an abort does not wait for a source that never answers', async () => {
   const stop = new AbortController();
   const source = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
