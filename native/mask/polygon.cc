@@ -12,9 +12,9 @@
 namespace cellroute::mask {
 namespace {
 
-// Source: rleFrPoly in cocoapi's maskApi.c. Points along the outline are processed as they are
-// generated instead of being stored, and its casts, which are undefined for large numbers, are
-// guarded.
+// Source: rleFrPoly in cocoapi's maskApi.c, which stores every point of the outline. Here the
+// points beside a crossing are computed, with equal results, and its casts, which are undefined
+// for large numbers, are guarded.
 
 constexpr int64_t kScale = 5;
 /** Middle of a pixel on the fine grid: the step from it to the next point crosses the column. */
@@ -54,28 +54,72 @@ std::vector<Point> corners_of(std::span<const double> points) {
   return corners;
 }
 
-/** Calls fn(point) for each grid point along the edge, from one end to the other. */
-template <class F>
-void walk(Point from, Point to, F&& fn) {
-  const int64_t dx = std::abs(to.x - from.x);
-  const int64_t dy = std::abs(to.y - from.y);
-  const bool flat = dx >= dy;
-  // Computed from the same end in both directions, so that neighbours share the points of their
-  // edge.
-  const bool flip = flat ? from.x > to.x : from.y > to.y;
-  if (flip) std::swap(from, to);
-  const int64_t length = flat ? dx : dy;
-  // A repeated point is an edge of length 0, which has no slope.
-  const double slope = length == 0 ? 0
-                       : flat      ? static_cast<double>(to.y - from.y) / static_cast<double>(dx)
-                                   : static_cast<double>(to.x - from.x) / static_cast<double>(dy);
-  for (int64_t d = 0; d <= length; ++d) {
-    const int64_t t = flip ? length - d : d;
-    const int64_t start = flat ? from.y : from.x;
-    const int64_t other = to_grid(static_cast<double>(start) + slope * static_cast<double>(t));
-    fn(flat ? Point{from.x + t, other} : Point{other, from.y + t});
+/** The grid points along an edge, at positions 0 to `length`. One coordinate rises by one per
+ * position, the other follows the slope. */
+class DrawnEdge {
+ public:
+  DrawnEdge(Point start, Point end)
+      : flat_(std::abs(end.x - start.x) >= std::abs(end.y - start.y)),
+        // Computed from the same end in both directions, so that neighbours share the points of
+        // their edge.
+        flip_(flat_ ? start.x > end.x : start.y > end.y),
+        from_(flip_ ? end : start) {
+    const Point to = flip_ ? start : end;
+    const int64_t dx = to.x - from_.x, dy = to.y - from_.y;
+    length_ = flat_ ? dx : dy;
+    // A repeated point is an edge of length 0, which has no slope.
+    slope_ = length_ == 0 ? 0 : static_cast<double>(flat_ ? dy : dx) / static_cast<double>(length_);
   }
-}
+
+  Point at(int64_t position) const {
+    const int64_t start = flat_ ? from_.y : from_.x;
+    const int64_t other =
+        to_grid(static_cast<double>(start) + slope_ * static_cast<double>(position));
+    return flat_ ? Point{from_.x + position, other} : Point{other, from_.y + position};
+  }
+
+  Point first() const { return at(flip_ ? length_ : 0); }
+  Point last() const { return at(flip_ ? 0 : length_); }
+
+  /** Calls fn(a, b) for each two adjacent points between which the edge crosses the middle of one
+   *  of the columns. Takes a time that depends on the number of columns, not on the length. */
+  template <class F>
+  void crossings(uint32_t columns, F&& fn) const {
+    const auto [low, high] = std::minmax({at(0).x, at(length_).x});
+    for (int64_t x = middle_from(low); x < high && x / kScale < columns; x += kScale) {
+      const int64_t position = flat_ ? x - from_.x : last_left_of_step(x);
+      const Point a = at(position), b = at(position + 1);
+      if (std::min(a.x, b.x) == x) fn(a, b);
+    }
+  }
+
+ private:
+  /** The first middle of a column of the image that is not left of x. */
+  static int64_t middle_from(int64_t x) {
+    const int64_t columns_before = x <= kMiddle ? 0 : (x - kMiddle + kScale - 1) / kScale;
+    return columns_before * kScale + kMiddle;
+  }
+
+  /** The position before the step between x and its right neighbour. Along a steep edge, x does
+   *  not change direction. */
+  int64_t last_left_of_step(int64_t x) const {
+    const bool rises = slope_ > 0;
+    int64_t low = 0, high = length_;
+    // at(low) is before the step, at(high) after it.
+    while (high - low > 1) {
+      const int64_t middle = low + (high - low) / 2;
+      const bool is_after = (at(middle).x > x) == rises;
+      (is_after ? high : low) = middle;
+    }
+    return low;
+  }
+
+  bool flat_;
+  bool flip_;
+  Point from_;
+  int64_t length_ = 0;
+  double slope_ = 0;
+};
 
 /** Number of rows above a crossing between two adjacent grid points. */
 int64_t row_of(int64_t y, uint32_t height) {
@@ -99,18 +143,19 @@ Rle from_polygon(std::span<const double> points, uint32_t height, uint32_t width
   }
 
   std::vector<uint32_t> crossings;
+  const auto add_crossing = [&](Point a, Point b) {
+    const int64_t left = std::min(a.x, b.x);
+    if (a.x == b.x || left < 0 || left % kScale != kMiddle || left / kScale >= width) return;
+    const int64_t row = row_of(std::min(a.y, b.y), height);
+    crossings.push_back(static_cast<uint32_t>(left / kScale * height + row));
+  };
   Point before = corners.front();
   for (size_t i = 0; i + 1 < corners.size(); ++i) {
-    walk(corners[i], corners[i + 1], [&](Point point) {
-      const int64_t left = std::min(point.x, before.x);
-      const bool crosses = point.x != before.x && left >= 0 && left % kScale == kMiddle;
-      if (crosses && left / kScale < width) {
-        const int64_t column = left / kScale;
-        const int64_t row = row_of(std::min(point.y, before.y), height);
-        crossings.push_back(static_cast<uint32_t>(column * height + row));
-      }
-      before = point;
-    });
+    const DrawnEdge edge(corners[i], corners[i + 1]);
+    // Rounding can move the end of an edge by a point.
+    add_crossing(before, edge.first());
+    edge.crossings(width, add_crossing);
+    before = edge.last();
   }
   std::sort(crossings.begin(), crossings.end());
 

@@ -68,6 +68,68 @@ TEST_CASE("pixels away from the outline follow the even-odd rule") {
   }
 }
 
+/** Every point of the outline in turn, as rleFrPoly of maskApi.c draws it. */
+Dense drawn_by_points(const std::vector<double>& points, uint32_t height, uint32_t width) {
+  struct Point {
+    int64_t x, y;
+  };
+  const auto to_grid = [](double value) { return static_cast<int64_t>(value + .5); };
+  const size_t count = points.size() / 2;
+  std::vector<Point> corners, outline;
+  for (size_t i = 0; i <= count; ++i) {
+    corners.push_back(
+        {to_grid(5 * points[2 * (i % count)]), to_grid(5 * points[2 * (i % count) + 1])});
+  }
+  outline.push_back(corners.front());
+  for (size_t i = 0; i < count; ++i) {
+    Point from = corners[i], to = corners[i + 1];
+    const int64_t dx = std::abs(to.x - from.x), dy = std::abs(to.y - from.y);
+    const bool flat = dx >= dy;
+    const bool flip = flat ? from.x > to.x : from.y > to.y;
+    if (flip) std::swap(from, to);
+    const double slope = dx + dy == 0 ? 0
+                         : flat       ? double(to.y - from.y) / double(dx)
+                                      : double(to.x - from.x) / double(dy);
+    for (int64_t d = 0; d <= std::max(dx, dy); ++d) {
+      const int64_t t = flip ? std::max(dx, dy) - d : d;
+      outline.push_back(flat ? Point{from.x + t, to_grid(double(from.y) + slope * double(t))}
+                             : Point{to_grid(double(from.x) + slope * double(t)), from.y + t});
+    }
+  }
+  // Each crossing changes all pixels that follow it in column-major order.
+  Dense drawn(height, width);
+  for (size_t i = 1; i < outline.size(); ++i) {
+    const auto [a, b] = std::pair(outline[i - 1], outline[i]);
+    const int64_t left = std::min(a.x, b.x);
+    if (a.x == b.x || left < 0 || left % 5 != 2 || left / 5 >= width) continue;
+    const double row = (double(std::min(a.y, b.y)) + .5) / 5 - .5;
+    const auto first = static_cast<uint64_t>(std::ceil(std::fmin(height, std::fmax(0, row))));
+    for (uint64_t k = static_cast<uint64_t>(left / 5) * height + first;
+         k < uint64_t{height} * width; ++k) {
+      auto& pixel = drawn.at(static_cast<uint32_t>(k % height), static_cast<uint32_t>(k / height));
+      pixel = !pixel;
+    }
+  }
+  return drawn;
+}
+
+TEST_CASE("polygons are equal to those drawn point by point") {
+  std::mt19937 random(11);
+  // Near the image and far from it, with repeated points and horizontal and vertical edges.
+  for (const double reach : {4., 20., 60., 3e3, 3e4}) {
+    for (int i = 0; i < (reach < 1e4 ? 300 : 10); ++i) {
+      std::uniform_real_distribution<double> place(-reach, reach + 10);
+      std::vector<double> points(2 * (3 + random() % 6));
+      for (size_t k = 0; k < points.size(); ++k) {
+        const bool same = k >= 2 && random() % 4 == 0;
+        points[k] = same ? points[k - 2] : random() % 2 ? place(random) : std::round(place(random));
+      }
+      const uint32_t height = 1 + random() % 24, width = 1 + random() % 24;
+      REQUIRE(dense(from_polygon(points, height, width)) == drawn_by_points(points, height, width));
+    }
+  }
+}
+
 TEST_CASE("a polygon outside the image, or thinner than a pixel, has no pixels") {
   CHECK(area(from_polygon(std::vector<double>{-9, -9, -3, -9, -3, -3}, 10, 10)) == 0);
   CHECK(area(from_polygon(std::vector<double>{20, 2, 30, 2, 30, 8}, 10, 10)) == 0);
