@@ -73,7 +73,8 @@ Dense drawn_by_points(const std::vector<double>& points, uint32_t height, uint32
   struct Point {
     int64_t x, y;
   };
-  const auto to_grid = [](double value) { return static_cast<int64_t>(value + .5); };
+  // As the reference, which does not round negative numbers.
+  const auto to_grid = [](double value) { return static_cast<int64_t>(std::trunc(value + .5)); };
   const size_t count = points.size() / 2;
   std::vector<Point> corners, outline;
   for (size_t i = 0; i <= count; ++i) {
