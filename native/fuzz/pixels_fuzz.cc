@@ -16,7 +16,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t kHeader = 10;
   if (size < kHeader) return 0;
   io::Image image;
-  image.type = static_cast<io::Image::Type>(data[0] % 3);
+  // One of eight has 16 bits, because a table of all values is made for it.
+  using Type = io::Image::Type;
+  constexpr Type kTypes[] = {Type::kU8, Type::kF32, Type::kU8, Type::kF32,
+                             Type::kU8, Type::kF32, Type::kU8, Type::kU16};
+  image.type = kTypes[data[0] % 8];
   io::Intensity intensity;
   intensity.kind = static_cast<io::Intensity::Kind>(data[1] % 3);
   image.channels = data[2] % 6;
