@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "addon/errors.h"
+
 namespace cellroute::addon {
 namespace {
 
