@@ -1,8 +1,16 @@
 import { types } from 'node:util';
 
 /**
- * Runs work that reports to a function of the caller of the library. An error that the function throws reaches the work. A
- * promise that it returns, as an async function does, is not waited for: if it rejects, the work's signal aborts with that error.
+ * Calls `fail` with the reason if a listener returned a promise, as an async function does, and it rejects. The promise is not
+ * waited for.
+ */
+export function watchListener(returned: unknown, fail: (error: unknown) => void): void {
+  if (types.isPromise(returned)) returned.catch(fail);
+}
+
+/**
+ * Runs work that reports to a function of the caller of the library. An error that the function throws reaches the work. If a
+ * promise that it returns rejects, the work's signal aborts with that error.
  *
  * @param work gets the function to report with, and the signal that it has to observe.
  */
@@ -13,9 +21,6 @@ export function withListener<Report, Result>(
 ): Promise<Result> {
   if (!listener) return work(() => {}, signal);
   const failed = new AbortController();
-  const report = (value: Report) => {
-    const returned = listener(value);
-    if (types.isPromise(returned)) returned.catch((error: unknown) => failed.abort(error));
-  };
+  const report = (value: Report) => watchListener(listener(value), (error) => failed.abort(error));
   return work(report, signal ? AbortSignal.any([signal, failed.signal]) : failed.signal);
 }

@@ -102,7 +102,7 @@ export async function* processAll<T, R>(
     isTaking = true;
     try {
       const next: unknown = await source.next();
-      // Otherwise it would give undefined inputs for ever.
+      // Otherwise the inputs would be undefined and never end.
       if (typeof next !== 'object' || next === null)
         throw refuse('images', 'an iterable whose iterator returns objects', next);
       const { done, value } = next as IteratorResult<T>;

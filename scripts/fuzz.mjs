@@ -37,6 +37,7 @@ if (!existsSync(join(root, 'dist/index.js'))) {
 const chosen = args.length === 0 ? names : names.filter((name) => args.includes(name));
 const native = chosen.filter((name) => name in nativeFuzzers);
 const counts = noCounts();
+const earlier = recorded();
 const hasNative = native.length > 0 && (await buildNativeFuzzers(native));
 if (!hasNative) counts.skipped = native.length;
 const work = chosen.filter((name) => hasNative || !native.includes(name)).flatMap(partsOf);
@@ -53,7 +54,7 @@ function partsOf(name) {
       seed: i + 1,
     },
   })).filter(({ limits: { seed, runs } }) => {
-    return !recorded().some((part) => part.target === name && part.seed === seed && part.runs >= runs);
+    return !earlier.some((part) => part.target === name && part.seed === seed && part.runs >= runs);
   });
 }
 

@@ -166,8 +166,8 @@ async function stored<T extends { format: string }>(path: string): Promise<T | u
   if (!(await exists(path))) return undefined;
   const text = await readFile(path, 'utf8').catch(unreadable(path));
   try {
-    const { format } = JSON.parse(text) as Partial<T>;
-    if (typeof format === 'string') return JSON.parse(text) as T;
+    const value = JSON.parse(text) as T;
+    if (typeof value.format === 'string') return value;
   } catch {
     // Not JSON.
   }

@@ -40,7 +40,10 @@ export interface FinetuneOptions {
   resume?: boolean | undefined;
   /** Description of how the data was opened; stored with the result. */
   source?: Record<string, unknown> | undefined;
-  /** Called with every event. An error that it throws, or a promise of it that is rejected, stops the call, which rejects with it. */
+  /**
+   * Called with every event. An error that it throws, or a promise of it that is rejected, stops the call, which then rejects with
+   * that error.
+   */
   onEvent?: ((event: FinetuneEvent) => void) | undefined;
   /** Stops the training after writing a checkpoint; the call rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;

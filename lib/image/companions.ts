@@ -54,8 +54,8 @@ export async function refuseSlideOfFiles(path: string): Promise<void> {
 /**
  * The bytes of an image file, or of a pipe.
  *
- * @throws {CellrouteError} FILE_UNREADABLE, also for a device, which may never end; IMAGE_UNSUPPORTED for a file whose pixels are in others, and for OME-Zarr;
- *   IMAGE_TOO_LARGE for a file that is larger than a buffer.
+ * @throws {CellrouteError} FILE_UNREADABLE, also for a device, which may never end; IMAGE_UNSUPPORTED for a file whose pixels are
+ *   in others, and for OME-Zarr; IMAGE_TOO_LARGE for a file that is larger than a buffer.
  */
 export async function readImageFile(path: string, signal?: AbortSignal): Promise<Buffer> {
   await refuseSlideOfFiles(path);

@@ -148,8 +148,8 @@ function withCheckedChunks(array: ZarrArray): ZarrArray {
   return array;
 }
 
-/** A queue of zarrita that runs at most `most` tasks at a time, and none after one has failed. */
-function limitedQueue(most: number) {
+/** A queue of zarrita that runs at most `maxTasks` tasks at a time, and none after one has failed. */
+function limitedQueue(maxTasks: number) {
   const tasks: (() => Promise<void>)[] = [];
   let next = 0;
   const work = async () => {
@@ -164,7 +164,7 @@ function limitedQueue(most: number) {
     add: (task: () => Promise<void>) => {
       tasks.push(task);
     },
-    onIdle: () => Promise.all(Array.from({ length: most }, work)),
+    onIdle: () => Promise.all(Array.from({ length: maxTasks }, work)),
   };
 }
 

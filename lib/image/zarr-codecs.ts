@@ -117,17 +117,17 @@ function zstdBytes(bytes: Uint8Array): number | undefined {
         8: () => Number(view.getBigUint64(size, true)),
       }[sizeBytes]!();
       at = size + sizeBytes;
-      let most = 0;
+      let maxBytes = 0;
       for (let isLast = false; !isLast; ) {
         const block = view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
         isLast = (block & 1) === 1;
         const type = (block >> 1) & 3;
         const length = block >>> 3;
-        most += type === 2 ? ZSTD_MAX_BLOCK : length;
+        maxBytes += type === 2 ? ZSTD_MAX_BLOCK : length;
         at += 3 + (type === 1 ? 1 : length);
       }
       if ((described & 4) !== 0) at += 4;
-      total += Math.max(stated, most / ZSTD_SMALL_BLOCKS);
+      total += Math.max(stated, maxBytes / ZSTD_SMALL_BLOCKS);
       if (at > bytes.length) return undefined;
     }
   } catch (error) {

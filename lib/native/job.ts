@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { types } from 'node:util';
 import { onAbort, type SignalOptions } from '../abort.js';
+import { watchListener } from '../listener.js';
 import type { CancelHandle, NativeCall } from './contract.js';
 import { call, callAsync, native } from './load.js';
 
@@ -143,9 +143,7 @@ export class Call {
   readonly #report = (progress: Progress): void => {
     if (this.#thrown) return;
     try {
-      // An async function may have been passed, though its promise is not waited for.
-      const returned: unknown = this.#onProgress?.(progress);
-      if (types.isPromise(returned)) returned.catch((error: unknown) => this.#fail(error));
+      watchListener(this.#onProgress?.(progress), (error) => this.#fail(error));
     } catch (error) {
       this.#fail(error);
     }

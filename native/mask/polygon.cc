@@ -87,7 +87,7 @@ class DrawnEdge {
   void crossings(uint32_t columns, F&& fn) const {
     const auto [low, high] = std::minmax({at(0).x, at(length_).x});
     for (int64_t x = middle_from(low); x < high && x / kScale < columns; x += kScale) {
-      const int64_t position = flat_ ? x - from_.x : last_left_of_step(x);
+      const int64_t position = flat_ ? x - from_.x : position_before_step(x);
       const Point a = at(position), b = at(position + 1);
       if (std::min(a.x, b.x) == x) fn(a, b);
     }
@@ -102,7 +102,7 @@ class DrawnEdge {
 
   /** The position before the step between x and its right neighbour. Along a steep edge, x does
    *  not change direction. */
-  int64_t last_left_of_step(int64_t x) const {
+  int64_t position_before_step(int64_t x) const {
     const bool rises = slope_ > 0;
     int64_t low = 0, high = length_;
     // at(low) is before the step, at(high) after it.

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { FileObjects } from '../../../lib/queue/objects.js';
 import { S3Objects } from '../../../lib/queue/s3.js';
 import { checkObjectStore } from '../../../lib/queue/stores.js';
+import { expectKeyRefused } from '../../support/object-keys.js';
 import { refusal } from '../../support/refusal.js';
 import { rejection, thrown } from '../../support/sdk.js';
 
@@ -70,16 +71,7 @@ test('a missing file has the code of the system, and is deleted without an error
 
 test.each(['', '/a', 'a/', 'a//b', '../a', 'a/../../b', 'a/./b', 'a\\b', 'a\0b'])(
   'refuses the key %j',
-  async (key) => {
-    for (const call of [
-      () => store.get(key),
-      () => store.put(key, []),
-      () => store.has(key),
-      () => store.delete(key),
-    ]) {
-      expect((await refusal(call())).code).toBe('INVALID_ARGUMENT');
-    }
-  },
+  (key) => expectKeyRefused(store, key),
 );
 
 test('takes a folder, a bucket, or an object with the methods of a store', () => {
