@@ -122,6 +122,8 @@ export interface ErrorDetailsByCode {
   JOB_ABANDONED: NoDetails;
   /** the Redis server of a job queue cannot be reached, or refuses commands */
   QUEUE_UNAVAILABLE: ValueDetails;
+  /** the server that a log is uploaded to cannot be reached, or refuses it */
+  UPLOAD_FAILED: FileDetails;
   /** the work on an image took longer than a service allows */
   TIMEOUT: ValueDetails;
   /** there is no addon for this platform, or it was not built */

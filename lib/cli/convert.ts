@@ -7,6 +7,7 @@ import { findWeights } from '../inference/model-path.js';
 import { Outputs } from '../outputs.js';
 import { CONVERT_DTYPES, type ConvertOptions, convertWeights } from '../weights/convert.js';
 import type { WeightsFile } from '../weights/table.js';
+import { StopSignals } from './stop-signals.js';
 
 interface Flags {
   dtype?: string | undefined;
@@ -33,9 +34,16 @@ export function registerConvert(program: Command): void {
       const outputs = new Outputs(flags);
       const options = await optionsOf(flags);
       let weights!: WeightsFile;
-      await outputs.place(output, async (path) => {
-        weights = await convertWeights(await findWeights(input), path, options);
-      });
+      using stop = new StopSignals();
+      try {
+        await outputs.place(output, async (path) => {
+          weights = await convertWeights(await findWeights(input), path, { ...options, signal: stop.signal });
+        });
+      } catch (error) {
+        if (!stop.caused(error)) throw error;
+        stop.setExitCode();
+        return;
+      }
       console.log(`${output}: ${weights.tensors.length} tensors from ${input} (${weights.format})`);
       if (weights.others.length > 0)
         console.log(

@@ -220,7 +220,8 @@ export class CellClassifier {
    * `path` ends in .pth, .pt or .bin. A file is complete or not written at all.
    *
    * @param path of the file, which is replaced.
-   * @throws {CellrouteError} FILE_UNWRITABLE, INVALID_ARGUMENT, DISPOSED.
+   * @throws {CellrouteError} FILE_UNWRITABLE, INVALID_ARGUMENT, DISPOSED; an abort rejects with `signal.reason`, and the file
+   *   stays as it was.
    */
   async save(path: string, options: SaveOptions = {}): Promise<void> {
     await saveNetwork(path, this.#model, this.config, options);

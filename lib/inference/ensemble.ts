@@ -404,14 +404,16 @@ export class RoutedEnsemble {
    *
    * @param folder is created if missing; an ensemble that it contains is replaced.
    * @throws {CellrouteError} RUN_LOCKED where another process writes into the folder; FILE_UNWRITABLE,
-   *   INVALID_ARGUMENT, DISPOSED.
+   *   INVALID_ARGUMENT, DISPOSED; an abort rejects with `signal.reason`, and the folder keeps the ensemble that it had.
    */
   async save(folder: string, options: SaveEnsembleOptions = {}): Promise<void> {
     checkString('folder', folder);
-    checkOptions(options, ['dtype', 'force']);
+    checkOptions(options, ['dtype', 'force', 'signal']);
     const { force, ...own } = options;
     if (force !== undefined) checkBoolean('force', force);
-    await withFolderLock(folder, () => writeEnsemble(folder, this.#parts(own), new Outputs({ force })));
+    await withFolderLock(folder, () =>
+      writeEnsemble(folder, this.#parts(own), new Outputs({ force }), own.signal),
+    );
   }
 
   /**

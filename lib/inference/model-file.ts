@@ -1,3 +1,4 @@
+import type { SignalOptions } from '../abort.js';
 import { checkOneOf, checkOptions, checkString } from '../check.js';
 import type { ClassifierConfig } from '../config/classifier.js';
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
@@ -17,7 +18,7 @@ import { LoadedModel } from './model.js';
 const SAVED_DTYPES = ['float32', 'float16'] as const;
 
 /** Options of `save`. */
-export interface SaveOptions {
+export interface SaveOptions extends SignalOptions {
   /**
    * Type of the floating-point tensors in the file. Default: each tensor has the type that it has in the file that the
    * network was loaded from; `float32` for float64 and for a network in training. The network computes in float32 or in its
@@ -155,8 +156,8 @@ export async function saveNetwork(
   replaced: readonly TensorSource[] = [],
 ): Promise<void> {
   checkString('path', path);
-  checkOptions(options, ['dtype']);
-  const { dtype } = options;
+  checkOptions(options, ['dtype', 'signal']);
+  const { dtype, signal } = options;
   if (dtype !== undefined) checkOneOf('dtype', dtype, SAVED_DTYPES);
   const floatsOf = (name: string): FloatType => {
     if (dtype !== undefined) return FLOAT_TYPES[dtype];
@@ -167,5 +168,5 @@ export async function saveNetwork(
     (tensor) =>
       replaced.find(({ name }) => name === tensor.name) ?? withFloats(tensor, floatsOf(tensor.name)),
   );
-  await writeWeights(path, { tensors, metadata: { [CONFIG_KEY]: JSON.stringify(config) } });
+  await writeWeights(path, { tensors, metadata: { [CONFIG_KEY]: JSON.stringify(config) }, signal });
 }

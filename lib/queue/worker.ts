@@ -1,6 +1,7 @@
 import { checkNumber, checkOptions, refuse } from '../check.js';
 import { type LoadEnsembleOptions, RoutedEnsemble } from '../inference/ensemble.js';
 import { checkModelSource } from '../inference/model-source.js';
+import { watchListener } from '../listener.js';
 import type { CallOptions } from '../native/job.js';
 import type { ObjectStore } from './objects.js';
 import { isResult, SegmentRunner } from './runner.js';
@@ -47,9 +48,9 @@ export interface WorkerOptions extends Pick<LoadEnsembleOptions, 'precision' | '
   drainSeconds?: number | undefined;
   /** Seconds between attempts to write a file while the disk is full, 0.01 to 3600; default 10. */
   fullSeconds?: number | undefined;
-  /** Called after each step of work. */
+  /** Called after each step of work. Its errors are passed to `onError`, and do not affect the job. */
   onWork?: ((event: WorkEvent) => void) | undefined;
-  /** Called with errors of the connection, which is made again. */
+  /** Called with errors of the connection, which is made again, and with those of `onWork`. It must not throw. */
   onError?: ((error: unknown) => void) | undefined;
   /** Stops loading the model. */
   signal?: AbortSignal | undefined;
@@ -150,7 +151,14 @@ export async function createWorker(queue: JobQueue, options: WorkerOptions): Pro
       images: new ImageSources(images, s3),
       fullSeconds,
     });
-    const work = await queue.work(onWork ? reporting(runner, onWork) : runner, {
+    const report = (event: WorkEvent) => {
+      try {
+        watchListener(onWork?.(event), onError);
+      } catch (error) {
+        onError(error);
+      }
+    };
+    const work = await queue.work(onWork ? reporting(runner, report) : runner, {
       concurrency,
       lockSeconds,
       onError,

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { checkString } from '../check.js';
+import { CellrouteError } from '../errors.js';
 import { cannotRead } from '../file-errors.js';
 import { packageRoot } from '../native/find.js';
 import { packageMissing } from '../package-missing.js';
@@ -99,7 +100,7 @@ export class WandbLog implements Listener {
   #flush(): void {
     if (!this.#row) return;
     const { project, entity, name, id } = this.#file;
-    this.#link ??= new Link({
+    this.#link ??= new Link(dirname(this.#path), {
       module: this.#module!,
       id,
       project,
@@ -115,12 +116,15 @@ export class WandbLog implements Listener {
 /** The worker thread that communicates with the server. */
 class Link {
   readonly #worker: Worker;
+  readonly #folder: string;
   readonly #ended: Promise<void>;
   #output = '';
   #url = '';
   #trouble: string | undefined;
 
-  constructor(start: WandbStart) {
+  /** @param folder of the run, for errors. */
+  constructor(folder: string, start: WandbStart) {
+    this.#folder = folder;
     this.#worker = new Worker(join(packageRoot, 'dist', 'trainer', 'wandb-worker.js'), {
       workerData: start,
       env: { ...process.env },
@@ -153,7 +157,12 @@ class Link {
     this.#worker.postMessage(message);
   }
 
-  /** Waits until everything was uploaded; returns the URL of the run. */
+  /**
+   * Waits until everything was uploaded.
+   *
+   * @returns the URL of the run.
+   * @throws {CellrouteError} UPLOAD_FAILED.
+   */
   async finish(): Promise<string> {
     this.send({ kind: 'finish' });
     let timer: NodeJS.Timeout | undefined;
@@ -168,8 +177,10 @@ class Link {
     await this.#worker.terminate();
     const trouble = this.#trouble ?? (/error/i.test(this.#output) ? this.#output.split('\n')[0] : undefined);
     if (trouble === undefined) return this.#url;
-    throw new Error(
+    throw new CellrouteError(
+      'UPLOAD_FAILED',
       `${trouble}. No data are lost: log.jsonl contains the whole run, and \`cellroute train sync-wandb\` uploads it later`,
+      { file: this.#folder },
     );
   }
 }
@@ -179,7 +190,8 @@ class Link {
  *
  * @param path folder of the run.
  * @returns the URL of the run.
- * @throws {CellrouteError} FILE_UNREADABLE if the folder contains no run that logs to Weights & Biases; PACKAGE_MISSING.
+ * @throws {CellrouteError} FILE_UNREADABLE if the folder contains no run that logs to Weights & Biases; PACKAGE_MISSING;
+ *   UPLOAD_FAILED, after which the call can be repeated.
  */
 export async function syncWandb(path: string): Promise<string> {
   const folder = RunFolder.at(path);

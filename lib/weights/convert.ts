@@ -1,3 +1,4 @@
+import type { SignalOptions } from '../abort.js';
 import { checkObject, checkOneOf, checkOptions, checkString } from '../check.js';
 import { CONFIG_KEY, FASTAI_KEY } from '../config/stored.js';
 import { FLOAT_TYPES } from './convert-dtype.js';
@@ -8,7 +9,7 @@ import type { WeightsFile } from './table.js';
 import { writeWeights } from './write.js';
 
 /** Options of {@link convertWeights}. */
-export interface ConvertOptions {
+export interface ConvertOptions extends SignalOptions {
   /** Type of the floating-point tensors in the output. Default: unchanged. */
   dtype?: 'float32' | 'float16' | 'bfloat16' | undefined;
   /** Prefix that is removed from tensor names, such as `module.` of PyTorch's DataParallel. */
@@ -28,15 +29,15 @@ export const CONVERT_DTYPES = Object.keys(FLOAT_TYPES) as (keyof typeof FLOAT_TY
  *
  * @returns the table of the input.
  * @throws {CellrouteError} INVALID_ARGUMENT, FILE_UNREADABLE, FILE_UNWRITABLE, WEIGHTS_FORMAT, WEIGHTS_DAMAGED,
- *   WEIGHTS_REFUSED.
+ *   WEIGHTS_REFUSED; an abort rejects with `signal.reason`, and `output` stays as it was.
  */
 export async function convertWeights(
   input: string,
   output: string,
   options: ConvertOptions = {},
 ): Promise<WeightsFile> {
-  checkOptions(options, ['dtype', 'stripPrefix', 'config', 'metadata']);
-  const { dtype, stripPrefix = '', config, metadata = {} } = options;
+  checkOptions(options, ['dtype', 'stripPrefix', 'config', 'metadata', 'signal']);
+  const { dtype, stripPrefix = '', config, metadata = {}, signal } = options;
   const floats = dtype === undefined ? undefined : FLOAT_TYPES[checkOneOf('dtype', dtype, CONVERT_DTYPES)];
   if (stripPrefix !== '') checkString('stripPrefix', stripPrefix);
   if (config !== undefined) checkObject('config', config);
@@ -53,6 +54,7 @@ export async function convertWeights(
         ...metadata,
       },
       floats,
+      signal,
     });
   } finally {
     await reader.close();

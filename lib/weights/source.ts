@@ -24,8 +24,17 @@ export function withFloats(source: TensorSource, dtype: FloatType): TensorSource
   return { ...source, dtype, read: async () => convertFloats(await source.read(), source.dtype, dtype) };
 }
 
-/** Reads the bytes of a source and checks their number against its shape. */
-export async function bytesOf(source: TensorSource, path: string): Promise<Uint8Array> {
+/**
+ * Reads the bytes of a source and checks their number against its shape.
+ *
+ * @param path of the file that is written, for errors.
+ */
+export async function bytesOf(
+  source: TensorSource,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  signal?.throwIfAborted();
   const bytes = await (async () => source.read())().catch(unwritable(path));
   const expected = tensorBytes(source);
   if (bytes.byteLength !== expected) {

@@ -13,12 +13,13 @@ const TYPE_ORDER: readonly DType[] = ['I64', 'F64', 'F32', 'I32', 'BF16', 'F16',
 /**
  * Writes a safetensors file, byte for byte as the Rust crate does. The file is replaced atomically.
  *
- * @throws CellrouteError FILE_UNWRITABLE
+ * @throws CellrouteError FILE_UNWRITABLE; `signal.reason` after an abort
  */
 export async function writeSafetensors(
   path: string,
   sources: readonly TensorSource[],
   metadata: Readonly<Record<string, string>> = {},
+  signal?: AbortSignal,
 ): Promise<void> {
   checkUniqueNames(sources, path);
   const ordered = [...sources].sort(
@@ -29,19 +30,20 @@ export async function writeSafetensors(
   const header = headerOf(ordered, metadata);
   if (header.length > MAX_HEADER_BYTES)
     throw cannotWrite(path, `a header of ${header.length} bytes is too long`);
-  await writeAtomically(path, inBlocks(partsOf(header, ordered, path)));
+  await writeAtomically(path, inBlocks(partsOf(header, ordered, path, signal)));
 }
 
 async function* partsOf(
   header: Buffer,
   ordered: readonly TensorSource[],
   path: string,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(header.length));
   yield length;
   yield header;
-  for (const source of ordered) yield await bytesOf(source, path);
+  for (const source of ordered) yield await bytesOf(source, path, signal);
 }
 
 /** Maximum bytes of parts that are written together. */

@@ -14,12 +14,14 @@ const ENTRY_OVERHEAD = 256;
  * Writes a state dict for `torch.load(weights_only=True)`, also with `mmap=True`: an OrderedDict of tensors in the given
  * order, each in its own storage. Metadata are an entry that PyTorch ignores. The file is replaced atomically.
  *
- * @throws CellrouteError FILE_UNWRITABLE, also for more than 4 GiB; safetensors files have no such limit
+ * @throws CellrouteError FILE_UNWRITABLE, also for more than 4 GiB (safetensors files have no such limit); `signal.reason` after an
+ *   abort
  */
 export async function writeTorchZip(
   path: string,
   sources: readonly TensorSource[],
   metadata: Readonly<Record<string, string>> = {},
+  signal?: AbortSignal,
 ): Promise<void> {
   checkUniqueNames(sources, path);
   const pickle = pickleStateDict(sources);
@@ -32,7 +34,7 @@ export async function writeTorchZip(
   if (size > MAX_ARCHIVE_BYTES || entries > MAX_ARCHIVE_ENTRIES) {
     throw cannotWrite(path, 'too large for a torch zip file; write a safetensors file instead');
   }
-  await writeAtomically(path, storedZip(contentsOf(sources, pickle, notes, path), { alignment: 64 }));
+  await writeAtomically(path, storedZip(contentsOf(sources, pickle, notes, path, signal), { alignment: 64 }));
 }
 
 async function* contentsOf(
@@ -40,12 +42,13 @@ async function* contentsOf(
   pickle: Buffer,
   notes: Buffer,
   path: string,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<ZipContent> {
   // PyTorch takes the name of the archive from its first entry.
   yield { name: `${ARCHIVE}/data.pkl`, bytes: pickle };
   yield { name: `${ARCHIVE}/byteorder`, bytes: Buffer.from('little') };
   for (const [i, source] of sources.entries()) {
-    yield { name: `${ARCHIVE}/data/${i}`, bytes: await bytesOf(source, path) };
+    yield { name: `${ARCHIVE}/data/${i}`, bytes: await bytesOf(source, path, signal) };
   }
   if (notes.length > 0) yield { name: `${ARCHIVE}/${METADATA_RECORD}`, bytes: notes };
   yield { name: `${ARCHIVE}/version`, bytes: Buffer.from('3\n') };

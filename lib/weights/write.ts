@@ -11,6 +11,8 @@ export interface WeightsToWrite {
   metadata?: Readonly<Record<string, string>>;
   /** Type of floating-point tensors. Default: unchanged. Integers are always unchanged. */
   floats?: FloatType | undefined;
+  /** Checked before each tensor. */
+  signal?: AbortSignal | undefined;
 }
 
 const WRITERS: Readonly<Record<string, typeof writeSafetensors>> = {
@@ -24,13 +26,13 @@ const WRITERS: Readonly<Record<string, typeof writeSafetensors>> = {
  * Writes a weights file. The format follows from the extension: `.safetensors`, or `.pth`, `.pt`, `.bin` for a torch zip
  * file. The file is replaced atomically.
  *
- * @throws CellrouteError INVALID_ARGUMENT for another extension, FILE_UNWRITABLE
+ * @throws CellrouteError INVALID_ARGUMENT for another extension, FILE_UNWRITABLE; `signal.reason` after an abort
  */
 export async function writeWeights(
   path: string,
-  { tensors, metadata = {}, floats }: WeightsToWrite,
+  { tensors, metadata = {}, floats, signal }: WeightsToWrite,
 ): Promise<void> {
   const write = WRITERS[extname(path).toLowerCase()];
   if (!write) throw refuse('path', `a file name with the extension ${Object.keys(WRITERS).join(', ')}`, path);
-  await write(path, floats ? tensors.map((source) => withFloats(source, floats)) : tensors, metadata);
+  await write(path, floats ? tensors.map((source) => withFloats(source, floats)) : tensors, metadata, signal);
 }

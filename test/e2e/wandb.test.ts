@@ -146,6 +146,7 @@ describe('with a server', () => {
     server.broken = true;
     const path = folder('refused.json');
     const error = await rejection(tell(path, lines));
+    expect(error).toMatchObject({ code: 'UPLOAD_FAILED', details: { file: folder('.') } });
     expect(error.message).toMatch(/No data are lost/);
     expect(wandbJson(path)).toMatchObject({ synced: false });
     server.broken = false;

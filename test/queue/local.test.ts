@@ -113,6 +113,25 @@ test('writes the files of the formats, equal to those of the SDK, and does not c
   await end();
 });
 
+const fault = new Error('of the listener');
+test.each<[string, () => void]>([
+  [
+    'throws',
+    () => {
+      throw fault;
+    },
+  ],
+  ['rejects', () => Promise.reject(fault)],
+])('onWork that %s does not affect the job; onError gets its error', async (_, onWork) => {
+  const errors: unknown[] = [];
+  const { queue, end } = await started(fresh('results'), { onWork, onError: (error) => errors.push(error) });
+  const { job, result } = await done(queue, { image: image.small, name: 'a.png', options });
+  expect(job.state).toBe('done');
+  expect((await result()).cells).toBeGreaterThan(0);
+  expect(errors).toEqual([fault]);
+  await end();
+});
+
 test('an image that cannot be read fails once, with its code; others are not affected', async () => {
   const bad = join(folder, 'bad.png');
   writeFileSync(bad, imageBytes('small').subarray(0, 2000));

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -370,6 +370,25 @@ describe('save and load', () => {
     const { tensors } = await openWeights(join(second, segmenters.fluorescence!.weights));
     // Counters of batch norms are integers.
     expect(new Set(tensors.map(({ dtype }) => dtype))).toEqual(new Set(['F32', 'I64']));
+  });
+
+  test('an aborted save keeps what the folder had', async () => {
+    const target = join(folder, 'aborted');
+    await ensemble.save(target, { dtype: 'float16' });
+    const contents = () => readdirSync(target).map((name) => [name, readFileSync(join(target, name), 'hex')]);
+    const before = contents();
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const saving = ensemble.save(target, { dtype: 'float32', signal: abort.signal });
+    // Both networks together are written in many turns of the event loop.
+    setImmediate(() => abort.abort(reason));
+    await expect(saving).rejects.toBe(reason);
+    expect(contents()).toEqual(before);
+    const alone = join(folder, 'aborted.safetensors');
+    for (const member of [ensemble.classifier, ensemble.segmenters.fluorescence!]) {
+      await expect(member.save(alone, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    }
+    expect(existsSync(alone)).toBe(false);
   });
 
   test.each(['safetensors', 'pth'])('each tensor keeps its own number format in .%s', async (ending) => {

@@ -71,6 +71,24 @@ describe.each(endings)('.%s', (ending) => {
     expect(hex(load(await write(`b.${ending}`)))).toBe(hex(load(golden(`written_tensors.${ending}`))));
   });
 
+  test('an abort while a tensor is read ends the writing with its reason, and keeps the previous file', async () => {
+    const file = await write(`d.${ending}`);
+    const before = hex(load(file));
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const aborting = {
+      ...source('x', 'F32', [4]),
+      read: () => {
+        abort.abort(reason);
+        return new Uint8Array(16);
+      },
+    };
+    const writing = writeWeights(file, { tensors: [aborting, ...sources], signal: abort.signal });
+    await expect(writing).rejects.toBe(reason);
+    expect(hex(load(file))).toBe(before);
+    expect(readdirSync(path('.')).filter((name) => name.startsWith(`d.${ending}`))).toEqual([`d.${ending}`]);
+  });
+
   test('no file remains if a tensor has the wrong size', async () => {
     const short = { ...source('x', 'F32', [4]), read: () => new Uint8Array(15) };
     await expect(write(`c.${ending}`, [sources[0]!, short])).rejects.toMatchObject({
