@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { untilAborted } from '../abort.js';
 import { refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
@@ -10,22 +8,17 @@ import { channelsNeeded, checkAxis, resolveChannels, type Selection } from './se
 import type { Slide } from './slide.js';
 import { FileSlide, type LevelWindow } from './slide-file.js';
 import type { RawImage } from './types.js';
-import { CODEC_PREFIX, registerCodecs, withGuardedCodecs } from './zarr-codecs.js';
 import { type Multiscale, readMultiscale } from './zarr-metadata.js';
-
-/** Imported dynamically, because zarrita is an ES module. */
-const loadZarrita = () => import('zarrita');
-type Zarrita = Awaited<ReturnType<typeof loadZarrita>>;
-
-/** The store interface of zarrita; keys start with a slash. */
-interface Store {
-  get(key: `/${string}`, options?: { signal?: AbortSignal }): Promise<Uint8Array | undefined>;
-  getRange?(
-    key: `/${string}`,
-    range: { offset: number; length: number } | { suffixLength: number },
-    options?: { signal?: AbortSignal },
-  ): Promise<Uint8Array | undefined>;
-}
+import {
+  loadZarrita,
+  type MetadataStore,
+  reasonOf,
+  type Sample,
+  storeAt,
+  type ZarrArray,
+  type Zarrita,
+} from './zarr-store.js';
+import { type ArrayInThread, zarrThread } from './zarr-thread.js';
 
 /** Maximum bytes of one decoded chunk, and of those that a window has in memory at a time. */
 const MAX_CHUNK_BYTES = 2 ** 28;
@@ -36,11 +29,11 @@ const PLANNED_CHUNKS = 64;
 /** The smallest level is part of the fingerprint if it has at most this number of pixels. */
 const MAX_HASHED_PIXELS = 2 ** 22;
 
-const arrays = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array } as const;
-type Sample = keyof typeof arrays;
+const arrays = { uint8: Uint8Array, uint16: Uint16Array, float32: Float32Array } as const satisfies Record<
+  Sample,
+  unknown
+>;
 const isSample = (type: string): type is Sample => type in arrays;
-
-type ZarrArray = import('zarrita').Array<Sample, Store>;
 
 /** An OME-Zarr image in a folder or behind HTTP. */
 export async function openZarrSlide(
@@ -51,10 +44,7 @@ export async function openZarrSlide(
   const where = String(place);
   if (selection.page) throw refuse('page', '0, as an OME-Zarr image has no pages', selection.page);
   const zarrita = await loadZarrita();
-  registerCodecs(zarrita);
-  const store = new GuardedStore(
-    typeof place === 'string' ? new FolderStore(place) : new zarrita.FetchStore(place),
-  );
+  const store = storeAt(zarrita, place);
   const read = async <T>(work: Promise<T>): Promise<T> =>
     untilAborted(work, signal).catch((error: unknown) => {
       throw unreadable(where, error, signal);
@@ -64,23 +54,24 @@ export async function openZarrSlide(
   const levels: ZarrLevel[] = [];
   for (const path of multiscale.paths) {
     const array = await read(zarrita.open(group.resolve(path), { kind: 'array', ...(signal && { signal }) }));
-    levels.push(checkArray(array as import('zarrita').Array<never, Store>, multiscale, where));
+    levels.push(checkArray(array as import('zarrita').Array<never, MetadataStore>, multiscale, place));
   }
   return new ZarrSlide(zarrita, where, levels, multiscale, selection);
 }
 
 interface ZarrLevel {
   array: ZarrArray;
+  inThread: ArrayInThread;
   width: number;
   height: number;
 }
 
-type ZarrGroup = import('zarrita').Group<Store>;
+type ZarrGroup = import('zarrita').Group<MetadataStore>;
 
 /** Opens the group of the image: at the location itself, or the first image of a bioformats2raw collection. */
 async function openImage(
   zarrita: Zarrita,
-  store: Store,
+  store: MetadataStore,
   where: string,
   signal: AbortSignal | undefined,
 ): Promise<ZarrGroup> {
@@ -101,10 +92,11 @@ async function openImage(
 }
 
 function checkArray(
-  array: import('zarrita').Array<never, Store>,
+  array: import('zarrita').Array<never, MetadataStore>,
   { axes }: Multiscale,
-  where: string,
+  place: string | URL,
 ): ZarrLevel {
+  const where = String(place);
   const { shape, chunks } = array;
   const type = array.dtype as string;
   if (!isSample(type)) {
@@ -128,24 +120,28 @@ function checkArray(
     );
   }
   return {
-    array: withCheckedChunks(array as ZarrArray),
+    array,
+    inThread: readInThread(array, place),
     width: shape[axes.indexOf('x')]!,
     height: shape[axes.indexOf('y')]!,
   };
 }
 
-/** The same array, whose chunks are refused if they do not have the samples of their shape: zarrita does not check it. */
-function withCheckedChunks(array: ZarrArray): ZarrArray {
+/**
+ * Lets the thread read the chunks of an array. They are refused if they do not have the samples of their shape: zarrita does
+ * not check it.
+ */
+function readInThread(array: ZarrArray, place: string | URL): ArrayInThread {
   const samples = array.chunks.reduce((product, length) => product * length, 1);
-  const getChunk = array.getChunk.bind(array);
-  array.getChunk = async (...how) => {
-    const chunk = await getChunk(...how);
+  const inThread = zarrThread.add(place, array);
+  array.getChunk = async (coordinates, { signal } = {}) => {
+    const chunk = await zarrThread.read(inThread, coordinates, signal);
     if (chunk.data.length === samples) return chunk;
     throw new Error(
-      `the chunk ${how[0].join('/')} has ${chunk.data.length} samples, and its shape has ${samples}`,
+      `the chunk ${coordinates.join('/')} has ${chunk.data.length} samples, and its shape has ${samples}`,
     );
   };
-  return array;
+  return inThread;
 }
 
 /** A queue of zarrita that runs at most `maxTasks` tasks at a time, and none after one has failed. */
@@ -172,6 +168,7 @@ class ZarrSlide extends FileSlide {
   readonly #zarrita: Zarrita;
   readonly #where: string;
   readonly #arrays: readonly ZarrArray[];
+  readonly #inThread: readonly ArrayInThread[];
   readonly #multiscale: Multiscale;
 
   constructor(
@@ -233,6 +230,7 @@ class ZarrSlide extends FileSlide {
     this.#zarrita = zarrita;
     this.#where = where;
     this.#arrays = kept.map((level) => level.array);
+    this.#inThread = kept.map((level) => level.inThread);
     this.#multiscale = multiscale;
   }
 
@@ -296,6 +294,11 @@ class ZarrSlide extends FileSlide {
     return whole!;
   }
 
+  override async close(): Promise<void> {
+    await super.close();
+    for (const array of this.#inThread) zarrThread.close(array);
+  }
+
   async fingerprint(): Promise<string> {
     const hash = createHash('sha256').update(
       JSON.stringify([
@@ -314,9 +317,6 @@ class ZarrSlide extends FileSlide {
     return hash.digest('hex');
   }
 }
-
-/** Windows has no such flag. */
-const READ_WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 interface Part {
   x: number;
@@ -338,99 +338,9 @@ function* partsOf({ x, y, width, height }: Part, stepX: number, stepY: number): 
   }
 }
 
-/** A store whose arrays are decoded by codecs that check what they decode. */
-class GuardedStore implements Store {
-  readonly #inner: Store;
-
-  constructor(inner: Store) {
-    this.#inner = inner;
-  }
-
-  async get(key: `/${string}`, options?: { signal?: AbortSignal }): Promise<Uint8Array | undefined> {
-    const bytes = await this.#inner.get(key, options);
-    return bytes && /\/(zarr\.json|\.zarray)$/.test(key) ? withGuardedCodecs(bytes) : bytes;
-  }
-
-  async getRange(
-    key: `/${string}`,
-    range: { offset: number; length: number } | { suffixLength: number },
-    options?: { signal?: AbortSignal },
-  ): Promise<Uint8Array | undefined> {
-    return this.#inner.getRange?.(key, range, options);
-  }
-}
-
-/** A store whose keys are files below a folder. */
-class FolderStore implements Store {
-  readonly #folder: string;
-
-  constructor(folder: string) {
-    this.#folder = folder;
-  }
-
-  async get(key: string, options: { signal?: AbortSignal } = {}): Promise<Uint8Array | undefined> {
-    const handle = await this.#open(key);
-    if (!handle) return undefined;
-    try {
-      return await handle.readFile(options.signal ? { signal: options.signal } : {});
-    } finally {
-      await handle.close();
-    }
-  }
-
-  async getRange(
-    key: string,
-    range: { offset: number; length: number } | { suffixLength: number },
-  ): Promise<Uint8Array | undefined> {
-    const handle = await this.#open(key);
-    if (!handle) return undefined;
-    try {
-      const { size } = await handle.stat();
-      const begin = 'offset' in range ? range.offset : Math.max(0, size - range.suffixLength);
-      const length = Math.min('offset' in range ? range.length : range.suffixLength, size - begin);
-      // A damaged index has offsets outside the file.
-      if (!(length > 0)) throw new Error(`${key} has ${size} bytes, and byte ${begin} is needed`);
-      const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, begin);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await handle.close();
-    }
-  }
-
-  /** The file of a key; undefined if there is none. A named pipe is not waited for, and a device, which may never end, is refused. */
-  async #open(key: string): Promise<FileHandle | undefined> {
-    const handle = await open(this.#path(key), READ_WITHOUT_WAITING).catch(ifMissing);
-    if (!handle) return undefined;
-    const info = await handle.stat();
-    if (info.isFile()) return handle;
-    await handle.close();
-    if (info.isDirectory()) return undefined;
-    throw new Error(`${key} is not a regular file`);
-  }
-
-  #path(key: string): string {
-    const parts = key.split('/').filter((part) => part !== '' && part !== '.');
-    if (parts.includes('..')) throw new Error(`the key ${key} lies outside the folder`);
-    return join(this.#folder, ...parts);
-  }
-}
-
-/** A missing key is not an error: the chunk consists of the fill value. */
-function ifMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code === 'ENOENT' || error.code === 'ENOTDIR' || error.code === 'EISDIR') return undefined;
-  throw error;
-}
-
 function unreadable(where: string, error: unknown, signal: AbortSignal | undefined): unknown {
   if (signal?.aborted) return signal.reason;
   return error instanceof CellrouteError ? error : damaged(where, reasonOf(error), error);
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  const message = error.message.replace(CODEC_PREFIX, '');
-  return cause instanceof Error && cause.message !== '' ? `${message}: ${cause.message}` : message;
 }
 
 const damaged = (where: string, got: string, cause?: unknown): CellrouteError =>

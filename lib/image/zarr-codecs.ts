@@ -1,16 +1,11 @@
 import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
 import { crc32c } from '../crc32c.js';
-import { inParts, PART_BYTES } from '../in-parts.js';
-
-type Zarrita = typeof import('zarrita');
+import type { Zarrita } from './zarr-store.js';
 
 /** The codecs of zarrita that are replaced here. */
 const GUARDED = ['blosc', 'lz4', 'zstd', 'gzip', 'zlib', 'crc32c'] as const;
 type Guarded = (typeof GUARDED)[number];
-
-/** Before the names of the replacements in zarrita's registry, which belongs to all users of zarrita in the process. */
-export const CODEC_PREFIX = 'cellroute.';
 
 /** What zarrita tells a codec about the chunk. */
 interface ChunkDescription {
@@ -62,13 +57,9 @@ const decoders: Record<Guarded, Decoder> = {
     checkDecoded(zstdBytes(bytes), limit);
     return decode(bytes);
   },
-  async crc32c(bytes) {
+  crc32c(bytes) {
     const content = bytes.subarray(0, -4);
-    let crc = 0;
-    await inParts(content.length, PART_BYTES, (begin, end) => {
-      crc = crc32c(content.subarray(begin, end), crc);
-    });
-    if (bytes.length < 4 || viewOf(bytes).getUint32(content.length, true) !== crc) {
+    if (bytes.length < 4 || viewOf(bytes).getUint32(content.length, true) !== crc32c(content)) {
       throw new Error('the checksum is that of other bytes');
     }
     return content;
@@ -144,16 +135,15 @@ function limitOf({ shape, dataType }: ChunkDescription): number {
   return Math.ceil(bytes + bytes / 8) + ZSTD_MAX_BLOCK;
 }
 
-/** Adds the replacements to zarrita's registry, once. */
-export function registerCodecs({ registry }: Zarrita): void {
+/** Replaces codecs in zarrita's registry, which belongs to all users of zarrita in the thread. */
+export function guardCodecs({ registry }: Zarrita): void {
   const all = registry as Map<string, unknown>;
   for (const name of GUARDED) {
-    const original = all.get(name) as (() => CodecClass | Promise<CodecClass>) | undefined;
-    if (!original || all.has(CODEC_PREFIX + name)) continue;
-    const load = async () => guarded(await original(), decoders[name]);
-    all.set(CODEC_PREFIX + name, load);
-    // zarrita gives the codecs of Zarr 2 this prefix.
-    all.set(`numcodecs.${CODEC_PREFIX}${name}`, load);
+    // zarrita gives the codecs of Zarr 2 the prefix.
+    for (const key of [name, `numcodecs.${name}`]) {
+      const original = all.get(key) as (() => CodecClass | Promise<CodecClass>) | undefined;
+      if (original) all.set(key, async () => guarded(await original(), decoders[name]));
+    }
   }
 }
 
@@ -172,34 +162,4 @@ function guarded(original: CodecClass, decoder: Decoder): CodecClass {
       };
     },
   };
-}
-
-/** The metadata of an array (`zarr.json`, `.zarray`) with the names of the replacements. */
-export function withGuardedCodecs(metadata: Uint8Array): Uint8Array {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(new TextDecoder().decode(metadata));
-  } catch {
-    // zarrita reports it.
-    return metadata;
-  }
-  return new TextEncoder().encode(JSON.stringify(renamed(parsed)));
-}
-
-/** Where metadata name codecs: Zarr 3, the codecs inside those of shards, Zarr 2. */
-const PLACES = ['codecs', 'index_codecs', 'configuration', 'compressor', 'filters'];
-
-function renamed(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(renamed);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(([key, child]) => [
-    key,
-    key === 'name' || key === 'id' ? guardedName(child) : PLACES.includes(key) ? renamed(child) : child,
-  ]);
-  return Object.fromEntries(entries);
-}
-
-function guardedName(name: unknown): unknown {
-  const bare = typeof name === 'string' ? name.replace(/^numcodecs\./, '') : '';
-  return GUARDED.some((one) => one === bare) ? CODEC_PREFIX + bare : name;
 }

@@ -3,11 +3,12 @@ import { createReadStream, mkdirSync, readFileSync, rmSync, symlinkSync, writeFi
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { deflateSync, gzipSync } from 'node:zlib';
 import Blosc from 'numcodecs/blosc';
 import LZ4 from 'numcodecs/lz4';
 import Zstd from 'numcodecs/zstd';
-import { create, root, set } from 'zarrita';
+import { create, registry, root, set } from 'zarrita';
 import { crc32c } from '../../../lib/crc32c.js';
 import { openSlide } from '../../../lib/index.js';
 import { rejection } from '../../support/sdk.js';
@@ -402,6 +403,59 @@ describe('chunks', () => {
     expect(error.message).toMatch(message);
   });
 
+  describe('are decoded in a thread', () => {
+    const path = () => chunkOf('threaded', gzipSync(samples), gzip);
+
+    test('and not by the codecs of this one', async () => {
+      const own = registry.get('gzip')!;
+      registry.set('gzip', () => {
+        throw new Error('in this thread');
+      });
+      try {
+        const slide = await openSlide(path());
+        expect((await slide.read(window)).data).toEqual(samples);
+        await slide.close();
+      } finally {
+        registry.set('gzip', own);
+      }
+    });
+
+    test('which starts again where it was ended because it was idle', async () => {
+      const slide = await openSlide(path());
+      jest.useFakeTimers({ doNotFake: ['nextTick', 'queueMicrotask', 'setImmediate', 'performance'] });
+      const end = jest.spyOn(Worker.prototype, 'terminate');
+      try {
+        await slide.read(window);
+        jest.advanceTimersByTime(60_000);
+        expect(end).toHaveBeenCalledTimes(1);
+        expect((await slide.read(window)).data).toEqual(samples);
+      } finally {
+        jest.useRealTimers();
+        end.mockRestore();
+      }
+    });
+
+    test('whose end is an error of the image', async () => {
+      const slide = await openSlide(path());
+      const sending = jest.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker) {
+        void this.terminate();
+      });
+      const error = await rejection(slide.read(window)).finally(() => sending.mockRestore());
+      expect(error).toMatchObject({
+        code: 'IMAGE_UNREADABLE',
+        message: expect.stringMatching(/thread .* ended/),
+      });
+      expect((await slide.read(window)).data).toEqual(samples);
+    });
+
+    test('which opens an array again that is read after its slide was closed', async () => {
+      const slide = await openSlide(path());
+      const reading = slide.read(window);
+      await slide.close();
+      expect((await reading).data).toEqual(samples);
+    });
+  });
+
   test('far larger than the window are not all in memory at a time', async () => {
     const depth = 2 ** 20;
     const path = at('deep.zarr');
@@ -436,7 +490,7 @@ describe('chunks', () => {
 
   test('smaller than usual are planned in parts, and a window of several parts equals the image', async () => {
     const image = gradient(150, 140, 1, Uint16Array);
-    writeZarr(at('small-chunks.zarr'), [image], { chunk: 1 });
+    writeZarr(at('small-chunks.zarr'), [image], { chunk: 2 });
     const slide = await openSlide(at('small-chunks.zarr'));
     const inside = { x: 5, y: 3, width: 141, height: 135 };
     expect(Array.from((await slide.read(inside)).data)).toEqual(cropOf(image, inside));
