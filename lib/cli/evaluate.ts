@@ -101,7 +101,8 @@ them are not in AP either. Examples:
     .action(run);
 }
 
-async function run(flags: Flags): Promise<void> {
+async function run(flags: Flags, command: Command): Promise<void> {
+  checkFlags(flags, command);
   const outputs = new Outputs(flags);
   if (flags.plot !== undefined) await outputs.check([flags.plot]);
   const { images, classNames, notices } = await pairs(flags);
@@ -125,14 +126,6 @@ async function run(flags: Flags): Promise<void> {
 /** Ground truth with the predictions of files, or of a model. */
 async function pairs(flags: Flags): Promise<PairedImages> {
   const { groundTruth, pred, model } = flags;
-  if ((pred === undefined) === (model === undefined)) {
-    const expected = 'either predictions (--pred) or a model (--model, which may be starter)';
-    throw new CellrouteError('INVALID_ARGUMENT', `Expected ${expected}`, {
-      option: '--pred',
-      expected,
-    });
-  }
-  checkFlags(flags);
   if (pred !== undefined) return pairFiles(groundTruth, pred, pairOptions(flags));
   const { images: _, ...own } = flags;
   const { minScore, removeOverlaps } = evaluateOptions(flags);
@@ -141,15 +134,21 @@ async function pairs(flags: Flags): Promise<PairedImages> {
 }
 
 /** Options that have no effect on the predictions of files. */
-const MODEL_KEYS = ['cellType', ...SCALE_KEYS, ...READ_KEYS] as const;
+const MODEL_KEYS = ['cellType', 'precision', 'device', ...SCALE_KEYS, ...READ_KEYS] as const;
 
-/** Refuses options that would have no effect. */
-function checkFlags(flags: Flags): void {
-  const { pred, onlyPredicted } = flags;
+/** Refuses predictions from no or two places, and options that would have no effect. */
+function checkFlags({ pred, model, onlyPredicted }: Flags, command: Command): void {
+  if ((pred === undefined) === (model === undefined)) {
+    const expected = 'either predictions (--pred) or a model (--model, which may be starter)';
+    throw new CellrouteError('INVALID_ARGUMENT', `Expected ${expected}`, {
+      option: '--pred',
+      expected,
+    });
+  }
   const unused =
     pred === undefined
       ? onlyPredicted && 'onlyPredicted'
-      : MODEL_KEYS.find((key) => flags[key] !== undefined);
+      : MODEL_KEYS.find((key) => command.getOptionValueSource(key) === 'cli');
   if (!unused) return;
   const option = flagOf(unused);
   const expected = `${pred === undefined ? '--pred' : '--model'} with ${option}`;

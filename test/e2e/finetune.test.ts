@@ -125,6 +125,8 @@ test.each([
   ['--pred', 'results', '--cell-type', 'cells'],
   ['--pred', 'results', '--diameter', '10'],
   ['--pred', 'results', '--page', '1'],
+  ['--pred', 'results', '--device', 'cpu'],
+  ['--pred', 'results', '--precision', 'bfloat16'],
   ['--model', 'my-model', '--only-predicted'],
 ])('evaluate refuses %s %s with %s, which would have no effect', async (...args) => {
   const { status, stderr } = await cellroute('evaluate', '--ground-truth', 'my-images', ...args);
