@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkKeys, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
@@ -54,14 +54,14 @@ export async function openSlide(input: string | URL, options: OpenSlideOptions =
   }
 }
 
-/** A path, or a URL other than file:. */
+/** An absolute path, because pixels are read when the current folder may be another one; or a URL other than file:. */
 function placeOf(input: unknown): string | URL {
   const expected = 'a path or URL of a TIFF file or an OME-Zarr image';
   const url =
     typeof input === 'string' && /^(https?|file):\/\//i.test(input) && URL.canParse(input)
       ? new URL(input)
       : input;
-  if (typeof url === 'string' && url !== '') return url;
+  if (typeof url === 'string' && url !== '') return resolve(url);
   if (!(url instanceof URL)) throw refuse('input', expected, input);
   if (url.protocol === 'file:') return fileURLToPath(url);
   if (url.protocol === 'http:' || url.protocol === 'https:') return url;

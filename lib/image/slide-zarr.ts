@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { untilAborted } from '../abort.js';
 import { refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
+import { inParts, PART_VALUES } from '../in-parts.js';
 import { checkSize } from './limits.js';
 import { channelsNeeded, checkAxis, resolveChannels, type Selection } from './select.js';
 import type { Slide } from './slide.js';
@@ -24,8 +25,6 @@ import { type ArrayInThread, zarrThread } from './zarr-thread.js';
 const MAX_CHUNK_BYTES = 2 ** 28;
 /** Chunks of a window that are read at a time, if they are small. */
 const CHUNKS_AT_A_TIME = 32;
-/** Chunks along each axis that zarrita plans at a time: it plans all chunks of a region before it reads the first. */
-const PLANNED_CHUNKS = 64;
 /** The smallest level is part of the fingerprint if it has at most this number of pixels. */
 const MAX_HASHED_PIXELS = 2 ** 22;
 
@@ -53,10 +52,12 @@ export async function openZarrSlide(
   const multiscale = readMultiscale(group.attrs, where);
   const levels: ZarrLevel[] = [];
   for (const path of multiscale.paths) {
-    const array = await read(zarrita.open(group.resolve(path), { kind: 'array', ...(signal && { signal }) }));
-    levels.push(checkArray(array as import('zarrita').Array<never, MetadataStore>, multiscale, place));
+    const open = async () => zarrita.open(group.resolve(path), { kind: 'array', ...(signal && { signal }) });
+    const array = (await read(open())) as import('zarrita').Array<never, MetadataStore>;
+    const checked = checkArray(array, multiscale, where);
+    levels.push({ ...checked, inThread: zarrThread.add(place, array) });
   }
-  return new ZarrSlide(zarrita, where, levels, multiscale, selection);
+  return new ZarrSlide({ name: nameOf(place), where }, levels, multiscale, selection);
 }
 
 interface ZarrLevel {
@@ -91,12 +92,22 @@ async function openImage(
   return (await zarrita.open(root.resolve('0'), options)) as ZarrGroup;
 }
 
+/** The last part of a path or URL. */
+function nameOf(place: string | URL): string {
+  if (typeof place === 'string') return basename(place);
+  const name = basename(place.pathname);
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
 function checkArray(
   array: import('zarrita').Array<never, MetadataStore>,
   { axes }: Multiscale,
-  place: string | URL,
-): ZarrLevel {
-  const where = String(place);
+  where: string,
+): Omit<ZarrLevel, 'inThread'> {
   const { shape, chunks } = array;
   const type = array.dtype as string;
   if (!isSample(type)) {
@@ -121,59 +132,19 @@ function checkArray(
   }
   return {
     array,
-    inThread: readInThread(array, place),
     width: shape[axes.indexOf('x')]!,
     height: shape[axes.indexOf('y')]!,
   };
 }
 
-/**
- * Lets the thread read the chunks of an array. They are refused if they do not have the samples of their shape: zarrita does
- * not check it.
- */
-function readInThread(array: ZarrArray, place: string | URL): ArrayInThread {
-  const samples = array.chunks.reduce((product, length) => product * length, 1);
-  const inThread = zarrThread.add(place, array);
-  array.getChunk = async (coordinates, { signal } = {}) => {
-    const chunk = await zarrThread.read(inThread, coordinates, signal);
-    if (chunk.data.length === samples) return chunk;
-    throw new Error(
-      `the chunk ${coordinates.join('/')} has ${chunk.data.length} samples, and its shape has ${samples}`,
-    );
-  };
-  return inThread;
-}
-
-/** A queue of zarrita that runs at most `maxTasks` tasks at a time, and none after one has failed. */
-function limitedQueue(maxTasks: number) {
-  const tasks: (() => Promise<void>)[] = [];
-  let next = 0;
-  const work = async () => {
-    while (next < tasks.length) {
-      await tasks[next++]!().catch((error: unknown) => {
-        next = tasks.length;
-        throw error;
-      });
-    }
-  };
-  return {
-    add: (task: () => Promise<void>) => {
-      tasks.push(task);
-    },
-    onIdle: () => Promise.all(Array.from({ length: maxTasks }, work)),
-  };
-}
-
 class ZarrSlide extends FileSlide {
-  readonly #zarrita: Zarrita;
   readonly #where: string;
   readonly #arrays: readonly ZarrArray[];
   readonly #inThread: readonly ArrayInThread[];
   readonly #multiscale: Multiscale;
 
   constructor(
-    zarrita: Zarrita,
-    where: string,
+    { name, where }: { name: string; where: string },
     levels: readonly ZarrLevel[],
     multiscale: Multiscale,
     selection: Selection,
@@ -202,7 +173,7 @@ class ZarrSlide extends FileSlide {
         'the image',
       );
     super({
-      name: basename(where.replace(/[?#].*$/s, '').replace(/[\\/]+$/, '')),
+      name,
       levels: kept.map((level) => ({
         width: level.width,
         height: level.height,
@@ -227,7 +198,6 @@ class ZarrSlide extends FileSlide {
       },
       limits: selection.limits,
     });
-    this.#zarrita = zarrita;
     this.#where = where;
     this.#arrays = kept.map((level) => level.array);
     this.#inThread = kept.map((level) => level.inThread);
@@ -259,39 +229,44 @@ class ZarrSlide extends FileSlide {
     channel: number,
     signal: AbortSignal | undefined,
   ): Promise<RawImage['data']> {
-    const array = this.#arrays[window.level]!;
+    const { chunks, dtype } = this.#arrays[window.level]!;
     const { axes } = this.#multiscale;
-    const { z = 0, t = 0 } = this.source;
-    const { slice } = this.#zarrita;
-    const chunkOf = (axis: 'x' | 'y') => array.chunks[axes.indexOf(axis)]!;
-    const chunkBytes = array.chunks.reduce(
-      (product, length) => product * length,
-      arrays[array.dtype].BYTES_PER_ELEMENT,
-    );
+    const samples = chunks.reduce((product, length) => product * length, 1);
+    const chunkBytes = samples * arrays[dtype].BYTES_PER_ELEMENT;
     const atATime = Math.max(1, Math.min(CHUNKS_AT_A_TIME, Math.floor(MAX_CHUNK_BYTES / chunkBytes)));
-    const read = async ({ x, y, width, height }: Part): Promise<RawImage['data']> => {
-      const places = { z, t, c: channel, y: slice(y, y + height), x: slice(x, x + width) };
-      const { data } = await this.#zarrita.get(
-        array,
-        axes.map((axis) => places[axis]),
-        { createQueue: () => limitedQueue(atATime), ...(signal && { signal }) },
-      );
-      return data as RawImage['data'];
-    };
-    const parts = partsOf(window, chunkOf('x') * PLANNED_CHUNKS, chunkOf('y') * PLANNED_CHUNKS);
-    const { x, y, width, height } = window;
-    let whole: RawImage['data'] | undefined;
-    for (const part of parts) {
-      const data = await read(part);
-      // The only part is the window itself.
-      if (part.width === width && part.height === height) return data;
-      whole ??= new arrays[array.dtype](width * height);
-      for (let row = 0; row < part.height; row++) {
-        const from = data.subarray(row * part.width, (row + 1) * part.width);
-        whole.set(from, (part.y - y + row) * width + part.x - x);
+    const data = new arrays[dtype](window.width * window.height);
+    const lengthOf = (axis: 'x' | 'y') => chunks[axes.indexOf(axis)]!;
+    const parts = partsOf(window, lengthOf('x'), lengthOf('y'));
+    const readPart = async (part: Part) => {
+      const { z = 0, t = 0 } = this.source;
+      const at = { z, t, c: channel, y: part.y, x: part.x };
+      const coordinates = axes.map((axis, i) => Math.floor(at[axis] / chunks[i]!));
+      const chunk = await zarrThread.read(this.#inThread[window.level]!, coordinates, signal);
+      const got = chunk.data.length;
+      // zarrita does not check it.
+      if (got !== samples) {
+        throw new Error(
+          `the chunk ${coordinates.join('/')} has ${got} samples, and its shape has ${samples}`,
+        );
       }
-    }
-    return whole!;
+      const begin = axes.reduce((sum, axis, i) => sum + (at[axis] % chunks[i]!) * chunk.stride[i]!, 0);
+      const from = {
+        data: chunk.data.subarray(begin),
+        row: chunk.stride[axes.indexOf('y')]!,
+        column: chunk.stride[axes.indexOf('x')]!,
+      };
+      const to = {
+        data: data.subarray((part.y - window.y) * window.width + part.x - window.x),
+        row: window.width,
+      };
+      await copyRows(from, to, part, () => signal?.throwIfAborted());
+    };
+    // A failure ends the generator for all.
+    const work = async () => {
+      for (const part of parts) await readPart(part);
+    };
+    await Promise.all(Array.from({ length: atATime }, work));
+    return data;
   }
 
   override async close(): Promise<void> {
@@ -336,6 +311,30 @@ function* partsOf({ x, y, width, height }: Part, stepX: number, stepY: number): 
     }
     top = bottom;
   }
+}
+
+/** Copies rows of samples, in parts. A chunk of an array in another order has its columns apart. */
+async function copyRows(
+  from: { data: RawImage['data']; row: number; column: number },
+  to: { data: RawImage['data']; row: number },
+  { width, height }: Part,
+  check: () => void,
+): Promise<void> {
+  const rowsAtATime = Math.max(1, Math.floor(PART_VALUES / width));
+  await inParts(
+    height,
+    rowsAtATime,
+    (begin, end) => {
+      for (let row = begin; row < end; row++) {
+        const [source, target] = [row * from.row, row * to.row];
+        if (from.column === 1) to.data.set(from.data.subarray(source, source + width), target);
+        else {
+          for (let x = 0; x < width; x++) to.data[target + x] = from.data[source + x * from.column]!;
+        }
+      }
+    },
+    check,
+  );
 }
 
 function unreadable(where: string, error: unknown, signal: AbortSignal | undefined): unknown {

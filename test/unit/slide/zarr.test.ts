@@ -94,6 +94,56 @@ test('compressed chunks that zarrita wrote, and a chunk that is missing', async 
   expect(Array.from(data)).toEqual([7]);
 });
 
+test.each([
+  ['C', 1],
+  ['F', 1],
+  ['F', 3],
+] as const)('windows of order %s with %i channels in a chunk equal the image', async (order, inChunk) => {
+  const image = gradient(200, 150, 3, Uint16Array);
+  const path = at(`order-${order}${inChunk}.zarr`);
+  writeZarr(path, [image], { version: '0.4' });
+  const chunks = [inChunk, 64, 48];
+  const file = join(path, '0/.zarray');
+  const metadata = JSON.parse(readFileSync(file, 'utf8'));
+  writeFileSync(file, JSON.stringify({ ...metadata, chunks, order, dtype: '>u2' }));
+  for (let c = 0; c < 3; c += inChunk) {
+    for (let y = 0; y < 150; y += 64) {
+      for (let x = 0; x < 200; x += 48) {
+        const bytes = Buffer.alloc(inChunk * 64 * 48 * 2);
+        for (let k = 0; k < inChunk; k++) {
+          for (let j = 0; j < Math.min(64, 150 - y); j++) {
+            for (let i = 0; i < Math.min(48, 200 - x); i++) {
+              const place = order === 'C' ? (k * 64 + j) * 48 + i : k + inChunk * (j + 64 * i);
+              bytes.writeUInt16BE(image.data[((y + j) * 200 + x + i) * 3 + c + k]!, place * 2);
+            }
+          }
+        }
+        const key = join(path, `0/${c / inChunk}/${y / 64}/${x / 48}`);
+        mkdirSync(dirname(key), { recursive: true });
+        writeFileSync(key, bytes);
+      }
+    }
+  }
+  const slide = await openSlide(path, { channels: [2, 0, 1] });
+  expect(Array.from((await slide.read(window)).data)).toEqual(cropOf(image, window, [2, 0, 1]));
+});
+
+test('of a relative path it is read after the current folder was changed', async () => {
+  const image = gradient(100, 90);
+  writeZarr(at('relative #1.zarr'), [image]);
+  const before = process.cwd();
+  try {
+    process.chdir(folder);
+    const slide = await openSlide('relative #1.zarr');
+    process.chdir(before);
+    expect(slide.name).toBe('relative #1.zarr');
+    const inside = { x: 10, y: 20, width: 70, height: 60 };
+    expect(Array.from((await slide.read(inside)).data)).toEqual(cropOf(image, inside));
+  } finally {
+    process.chdir(before);
+  }
+});
+
 test('behind HTTP it is read by chunk, and a server that fails is reported', async () => {
   const image = gradient(200, 150);
   const path = at('http.zarr');
@@ -171,6 +221,17 @@ describe('what is refused', () => {
         }),
       'IMAGE_UNREADABLE',
       /axes are yx/,
+    ],
+    [
+      'a path that is not encoded as one',
+      () =>
+        put('encoded.zarr', {
+          more: {
+            multiscales: [{ axes: ['c', 'y', 'x'].map((name) => ({ name })), datasets: [{ path: '%' }] }],
+          },
+        }),
+      'IMAGE_UNREADABLE',
+      /cannot be read/,
     ],
     [
       'an array that is missing',
