@@ -38,8 +38,8 @@ export async function withoutLosses<T>(
   let options = first;
   let found = await run(options);
   for (let pass = 0; pass < MAX_PASSES; pass++) {
-    const { detections, amongProposals } = lossesIn(found, options);
-    if (!detections && amongProposals <= DENSE * options.rpnPostNmsTopN) break;
+    const losses = lossesIn(found, options);
+    if (!losses.detections && !areDense(losses, options)) break;
     options = {
       ...options,
       detectionsPerImage: FACTOR * options.detectionsPerImage,
@@ -50,6 +50,28 @@ export async function withoutLosses<T>(
   }
   return found;
 }
+
+/**
+ * Segments an image or a tile, with higher limits if `raises` and cells may have been lost. `proposalsCapped` of the result
+ * states whether cells may be lost among the dropped proposals, not whether any were dropped: that is common.
+ */
+export async function segmentWithinLimits<T extends Found>(
+  request: NativeSegmentOptions,
+  run: (options: NativeSegmentOptions) => Promise<T>,
+  { raises }: { raises: boolean },
+): Promise<T> {
+  let last = request;
+  const pass = (options: NativeSegmentOptions) => {
+    last = options;
+    return run(options);
+  };
+  const found = await (raises ? withoutLosses(request, pass, lossesOf) : pass(request));
+  return { ...found, proposalsCapped: areDense(lossesOf(found, last), last) };
+}
+
+/** Whether so many of the proposals became cells that there may be cells among the dropped ones. */
+const areDense = ({ amongProposals }: Losses, { rpnPostNmsTopN }: NativeSegmentOptions): boolean =>
+  amongProposals > DENSE * rpnPostNmsTopN;
 
 /** The limits that a pass over an image or a tile reached. */
 export function lossesOf(

@@ -5,11 +5,14 @@ import { boxArray } from '../mask/boxes.js';
 import { type MaskBatch, Masks } from '../mask/masks.js';
 import { Cells } from './cells.js';
 
-/** Whether a limit of the model dropped cells. If so, raise that limit and segment again. */
+/** Whether a limit may have dropped cells. If so, raise that limit and segment again. */
 export interface LimitsReached {
   /** `detectionsPerImage` was reached: there may be more cells. */
   detections: boolean;
-  /** `rpn.postNmsTopN` was reached. This is common and harmless, because most proposals contain no cell. */
+  /**
+   * `rpn.postNmsTopN` was reached, and more than a quarter of the proposals became cells: there may be more cells. With
+   * fewer cells the limit drops proposals that contain none, which is common and not reported.
+   */
   proposals: boolean;
 }
 

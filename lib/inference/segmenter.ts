@@ -26,7 +26,7 @@ import { findSegmenter } from './model-path.js';
 import { checkPrecision, choosePrecision, type Precision } from './precision.js';
 import { CONTRAST_BLOCKS, windowAt } from './probe-windows.js';
 import { isProfiling, writeProfile } from './profile.js';
-import { lossesOf, lossesOfCandidates, withoutLosses } from './raise-limits.js';
+import { lossesOfCandidates, segmentWithinLimits, withoutLosses } from './raise-limits.js';
 import type { Seams, Segmentation } from './result.js';
 import {
   ownFactor,
@@ -203,7 +203,7 @@ export class CellSegmenter {
       this.#model.runIn(own, (model, call) => native().segment(model, image.handle, asked, call));
     const found = tiling
       ? await this.#segmentTiles(own, image, request, tiling, raises)
-      : await (raises ? withoutLosses(request, whole, lossesOf) : whole(request));
+      : await segmentWithinLimits(request, whole, { raises });
     if (found.profile) writeProfile(image, this.precision, found.scores.length, started, found.profile);
     const named = name !== undefined && { name };
     return { ...named, ...segmentation(this.config, image, found, scaled, notices) };

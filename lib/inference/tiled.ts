@@ -17,7 +17,7 @@ import type { Call, Progress } from '../native/job.js';
 import { call, native } from '../native/load.js';
 import { Cells } from './cells.js';
 import type { LoadedModel } from './model.js';
-import { lossesOf, withoutLosses } from './raise-limits.js';
+import { segmentWithinLimits } from './raise-limits.js';
 
 /** Settings that all tiles of an image share. */
 export interface TiledRun {
@@ -80,7 +80,7 @@ export async function* eachTile(
         { progress },
       );
     try {
-      return await (run.raisesLimits ? withoutLosses(request, once, lossesOf) : once(request));
+      return await segmentWithinLimits(request, once, { raises: run.raisesLimits });
     } finally {
       release?.();
     }

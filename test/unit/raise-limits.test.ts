@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDataset } from '../../lib/data/open.js';
 import { decodeImage } from '../../lib/image/decode.js';
-import { lossesOf, withoutLosses } from '../../lib/inference/raise-limits.js';
+import { lossesOf, segmentWithinLimits, withoutLosses } from '../../lib/inference/raise-limits.js';
 import { CellSegmenter } from '../../lib/inference/segmenter.js';
 import { Masks } from '../../lib/mask/masks.js';
 import type { NativeSegmentation, NativeSegmentOptions } from '../../lib/native/contract.js';
@@ -57,6 +57,22 @@ describe('limits that lose cells', () => {
   test('of proposals are raised where there are many cells, and not where most proposals are of none', async () => {
     expect((await passes(60, { proposals: true })).asked).toHaveLength(2);
     expect((await passes(10, { proposals: true })).asked).toHaveLength(1);
+  });
+
+  test('of proposals are reported where cells may be lost, and not where most proposals are of none', async () => {
+    const reported = async (cells: number, raises: boolean) => {
+      const run = async () => ({
+        scores: Array<number>(cells).fill(0.9),
+        detectionsCapped: false,
+        proposalsCapped: true,
+      });
+      return (await segmentWithinLimits({ ...limits, scoreThreshold: 0.5 }, run, { raises })).proposalsCapped;
+    };
+    expect(await reported(10, true)).toBe(false);
+    expect(await reported(10, false)).toBe(false);
+    expect(await reported(60, false)).toBe(true);
+    // Enough proposals after one pass with four times the limit.
+    expect(await reported(60, true)).toBe(false);
   });
 });
 
