@@ -90,11 +90,16 @@ export const isFatal = (error: unknown): boolean =>
 export const progressBar = (format: string): SingleBar =>
   new SingleBar({ format, hideCursor: true, stream: process.stderr, noTTYOutput: false });
 
-/** Prints the failed images with their reasons and sets the exit status: 1 after failures, 130 or 143 after a signal. */
+/**
+ * Prints the failed images with their reasons and sets the exit status: 1 after failures, 130 or 143 after a signal.
+ *
+ * @param keepsTiles whether the finished tiles of an interrupted slide are kept.
+ */
 export function reportBatch(
   { done, failures }: BatchResult<unknown>,
   total: number,
   stop: StopSignals,
+  { keepsTiles = false } = {},
 ): void {
   if (failures.length > 0) {
     console.error(`${failures.length} of ${total} images failed:`);
@@ -102,7 +107,9 @@ export function reportBatch(
     process.exitCode = 1;
   }
   if (stop.received) {
-    console.error(`Stopped: ${done.length} of ${total} images are finished. Their results are kept.`);
+    console.error(
+      `Stopped: ${done.length} of ${total} images are finished. Their results are kept${keepsTiles ? ', and finished tiles of a slide: the same command continues' : ''}.`,
+    );
     stop.setExitCode();
   }
 }

@@ -15,3 +15,6 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
   );
   return cells.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join('  ')}`.trimEnd());
 }
+
+/** `1 cell`, `2 cells`. */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

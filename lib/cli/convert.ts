@@ -7,6 +7,7 @@ import { findWeights } from '../inference/model-path.js';
 import { Outputs } from '../outputs.js';
 import { CONVERT_DTYPES, type ConvertOptions, convertWeights } from '../weights/convert.js';
 import type { WeightsFile } from '../weights/table.js';
+import { checkExtension } from '../weights/write.js';
 import { StopSignals } from './stop-signals.js';
 
 interface Flags {
@@ -32,6 +33,7 @@ export function registerConvert(program: Command): void {
     .option('--force', 'overwrite a file that cellroute did not write, or that was changed since')
     .action(async (input: string, output: string, flags: Flags) => {
       const outputs = new Outputs(flags);
+      checkExtension('OUT', output);
       const options = await optionsOf(flags);
       let weights!: WeightsFile;
       using stop = new StopSignals();

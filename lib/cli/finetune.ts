@@ -102,12 +102,16 @@ async function run(path: string | undefined, flags: Flags): Promise<void> {
 
   const stop = new StopSignals();
   const report = new FinetuneReport({ quiet: json });
+  let hasRun = false;
   const { start, minutes, steps, metric, name, device, precision, seed } = flags;
   try {
     const summary = await finetune(data, {
       out,
       source: { ...source },
-      onEvent: (event) => report.report(event),
+      onEvent(event) {
+        hasRun = true;
+        report.report(event);
+      },
       signal: stop.signal,
       validation,
       start,
@@ -121,6 +125,8 @@ async function run(path: string | undefined, flags: Flags): Promise<void> {
       resume: resume !== undefined,
     });
     if (json) console.log(JSON.stringify(summary, null, 2));
+    else if (!hasRun)
+      console.log(`The fine-tuning in ${out} was already finished: there is nothing to resume`);
   } catch (error) {
     if (!stop.caused(error)) throw error;
     console.error(`Stopped. Resume with: cellroute finetune --resume ${out}`);

@@ -4,7 +4,7 @@ import { tensorBytes } from '../weights/layout.js';
 import { withoutWrappers } from '../weights/names.js';
 import { inspectWeights } from '../weights/open.js';
 import type { WeightsFile } from '../weights/table.js';
-import { columns } from './columns.js';
+import { columns, counted } from './columns.js';
 
 /** Adds `cellroute inspect FILE`. */
 export function registerInspect(program: Command): void {
@@ -48,7 +48,7 @@ function listing(weights: WeightsFile): string {
   const under = prefix ? `, under '${prefix}'` : '';
   const lines = [
     `${path}: ${format}, ${size} bytes`,
-    `${tensors.length} tensors, ${elements} numbers, ${bytes} bytes${under}${wrapped}`,
+    `${counted(tensors.length, 'tensor')}, ${elements} numbers, ${bytes} bytes${under}${wrapped}`,
     ...columns(tensors.map(({ name, dtype, shape }) => [name, dtype, `[${shape.join(', ')}]`])),
   ];
   const section = (title: string, rows: string[][]) => {

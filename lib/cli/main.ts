@@ -25,7 +25,7 @@ import { registerWorker } from './worker.js';
 /** All commands. */
 export const program = new Command('cellroute')
   .description(
-    'Cell segmentation in microscope images: a classifier predicts the cell type of an image,\nand the Mask R-CNN for that type segments its cells.',
+    'Cell segmentation in microscope images: a classifier predicts the cell type of an image, and the Mask R-CNN for that type segments its cells.',
   )
   .version(packageVersion())
   .showHelpAfterError('(see cellroute --help)')

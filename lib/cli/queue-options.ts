@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { refuse } from '../check.js';
+import { CellrouteError } from '../errors.js';
 import { createQueue } from '../queue/create.js';
 import type { S3Options } from '../queue/s3-client.js';
 import type { JobQueue } from '../queue/types.js';
@@ -42,7 +42,11 @@ export async function queueOf({ redis, journal, queue: name }: QueueFlags): Prom
   // An empty variable is none.
   const url = redis ?? (journal === undefined ? process.env.CELLROUTE_REDIS_URL || undefined : undefined);
   if (url === undefined && journal === undefined) {
-    throw refuse('--redis or --journal', 'one of both, or CELLROUTE_REDIS_URL', undefined);
+    throw new CellrouteError(
+      'INVALID_ARGUMENT',
+      'Pass --redis URL or --journal FOLDER, or set the environment variable CELLROUTE_REDIS_URL',
+      { option: '--redis', expected: 'a URL, or --journal FOLDER', got: 'undefined' },
+    );
   }
   // A lost connection causes the same error repeatedly; each message is printed once.
   let last = '';

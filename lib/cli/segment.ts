@@ -12,7 +12,7 @@ import { RoutedEnsemble } from '../inference/ensemble.js';
 import type { RoutedSegmentation } from '../inference/result.js';
 import { Outputs } from '../outputs.js';
 import { type BatchResult, eachImage, reportBatch } from './batch.js';
-import { columns } from './columns.js';
+import { columns, counted } from './columns.js';
 import { foundCells, printHint } from './hint.js';
 import { findImages, type ImageFile } from './images.js';
 import { type MeasurementFlags, withMeasurements } from './measurement-options.js';
@@ -36,7 +36,7 @@ import {
   withSlideOptions,
 } from './slides.js';
 import { StopSignals } from './stop-signals.js';
-import { type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
+import { checkCellType, type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 import { typePhrase } from './type-phrase.js';
 
 const DEFAULT_FORMATS: readonly ResultFormatName[] = ['json', 'labels', 'overlay', 'kaggle', 'coco'];
@@ -120,6 +120,7 @@ async function segmentAll(
     precision: options.precision,
     device: options.device,
   });
+  checkCellType(ensemble, options);
   using stop = new StopSignals();
   const batches = await RunFiles.write(formats.images, options.out, outputs, async (runFiles) => [
     await segmentImages(ensemble, images, formats.images, options, { outputs, runFiles, stop }),
@@ -140,7 +141,7 @@ async function segmentAll(
     console.error(`${format}: not written for slides, because it needs all pixels in memory`);
   }
   printHint(batch.done.map(({ result }) => result.found));
-  reportBatch(batch, images.length + slides.length, stop);
+  reportBatch(batch, images.length + slides.length, stop, { keepsTiles: slides.length > 0 });
 }
 
 async function segmentImages(
@@ -174,14 +175,19 @@ async function segmentImages(
     },
     async take(file, result) {
       await runFiles.add({ name: file.fileName, stem: file.id, result });
-      return { line: lineOf(file, result), notices: result.notices, found: foundCells(result) };
+      const summary = { line: lineOf(file, result), notices: result.notices, found: foundCells(result) };
+      if (!process.stderr.isTTY) printLine(file, summary);
+      return summary;
     },
   });
-  for (const { image, result } of batch.done) {
-    console.log(result.line);
-    printNotices(image, result.notices);
-  }
+  // Lines between those of a progress bar would break it.
+  if (process.stderr.isTTY) for (const { image, result } of batch.done) printLine(image, result);
   return batch;
+}
+
+function printLine(image: PageFile, { line, notices }: Summary): void {
+  console.log(line);
+  printNotices(image, notices);
 }
 
 function lineOf(file: ImageFile, result: RoutedSegmentation): string {
@@ -191,5 +197,5 @@ function lineOf(file: ImageFile, result: RoutedSegmentation): string {
   const tiles = seams
     ? ` in ${(seams.x.length + 1) * (seams.y.length + 1)} tiles, ${seams.cells.length} of them on a seam`
     : '';
-  return `${file.fileName}: ${typePhrase(result)}${cells.length} cells${scaled}${tiles}${caps}`;
+  return `${file.fileName}: ${typePhrase(result)}${counted(cells.length, 'cell')}${scaled}${tiles}${caps}`;
 }

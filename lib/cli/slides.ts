@@ -11,6 +11,7 @@ import type { RoutedEnsemble, RoutedSlideOptions } from '../inference/ensemble.j
 import type { RoutedSegmentation } from '../inference/result.js';
 import type { Outputs } from '../outputs.js';
 import { type BatchResult, isFatal, progressBar, reasonOf } from './batch.js';
+import { counted } from './columns.js';
 import { type FoundCells, foundCells } from './hint.js';
 import { type ImageFile, isWebAddress } from './images.js';
 import type { MeasurementFlags } from './measurement-options.js';
@@ -40,7 +41,7 @@ export const withSlideOptions = (command: Command): Command =>
   command
     .option(
       '--level <index>',
-      'slides: level that is segmented, from 0 (default: the smallest that has what the network sees)',
+      "slides: level that is segmented, from 0 (default: the smallest with the resolution of the network's input)",
       numberIn(0, 63, { integer: true }),
     )
     .option(
@@ -166,7 +167,7 @@ async function segmentOne(
 function lineOf({ fileName }: ImageFile, result: RoutedSegmentation): string {
   const { level, tiles } = result.slide!;
   const parts = [
-    `${fileName}: ${typePhrase(result)}${result.cells.length} cells in ${tiles.count} tiles of level ${level}`,
+    `${fileName}: ${typePhrase(result)}${counted(result.cells.length, 'cell')} in ${counted(tiles.count, 'tile')} of level ${level}`,
     ...(tiles.skipped > 0 ? [`${tiles.skipped} of them background`] : []),
     ...(tiles.resumed > 0 ? [`${tiles.resumed} of an earlier run`] : []),
   ];

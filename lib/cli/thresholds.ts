@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import type { RoutedSegmentOptions } from '../inference/ensemble.js';
+import { checkOneOf } from '../check.js';
+import type { RoutedEnsemble, RoutedSegmentOptions } from '../inference/ensemble.js';
 import { type ScaleOptions, scaleOptionsIn } from '../inference/scale.js';
 import {
   type OverlapRemoval,
@@ -13,6 +14,15 @@ import {
 import type { Tiles } from '../inference/tiles.js';
 import { numberIn, tilesOf } from './options.js';
 import { withScale } from './scale.js';
+
+/**
+ * Checks `--cell-type` once, before images are segmented.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT for a type that the ensemble does not have.
+ */
+export function checkCellType({ cellTypes }: RoutedEnsemble, { cellType }: ThresholdFlags): void {
+  if (cellType !== undefined) checkOneOf('--cell-type', cellType, cellTypes);
+}
 
 /** Values of the options added by {@link withThresholds}; numeric thresholds have the names of their flags. */
 export interface ThresholdFlags extends ScaleOptions {

@@ -91,8 +91,11 @@ async function work(flags: Flags): Promise<void> {
     });
     state = 'ready';
     console.log('Ready');
-    if (flags.untilEmpty) await untilEmpty(queue, signals.signal);
-    else await stopped(signals.signal);
+    if (flags.untilEmpty) {
+      const { waiting, running } = await queue.counts();
+      if (waiting + running === 0) console.log('No job waits');
+      await untilEmpty(queue, signals.signal);
+    } else await stopped(signals.signal);
     state = 'draining';
     if (signals.received) console.log('Stopping: running jobs are finished');
     await worker.close();

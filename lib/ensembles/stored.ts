@@ -2,7 +2,7 @@ import { copyFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { SignalOptions } from '../abort.js';
-import { checkBoolean, checkKeys, checkObject, checkString, refuse } from '../check.js';
+import { checkBoolean, checkKeys, checkObject, checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { unwritable } from '../file-errors.js';
 import { withFolderLock } from '../folder-lock.js';
@@ -88,7 +88,11 @@ async function checkUnchanged({ folder, ...before }: StoredEnsemble): Promise<vo
 export function checkOut(folder: string, out: string | undefined): void {
   if (out !== undefined) checkString('out', out);
   if (resolve(out ?? folder) !== resolve(starterFolder)) return;
-  throw refuse('out', 'another folder than that of the starter ensemble', out);
+  throw new CellrouteError(
+    'INVALID_ARGUMENT',
+    'The starter ensemble itself cannot be changed: pass out (--out), another folder than that of the starter ensemble',
+    { option: 'out', expected: 'another folder than that of the starter ensemble', got: String(out) },
+  );
 }
 
 /**

@@ -132,7 +132,14 @@ async function readState(out: string, resume: boolean): Promise<State | undefine
   const found = await stored<State>(file);
   const refuse = (message: string) =>
     new CellrouteError('RESUME_REFUSED', `${out} ${message}`, { file: out });
-  if (!resume && found) throw refuse('already has a fine-tuned model: resume it, or choose another folder');
+  if (!resume && found) {
+    const isFinished = await exists(join(out, FILES.summary));
+    throw refuse(
+      isFinished
+        ? 'already has a fine-tuned model: choose another folder'
+        : 'has an interrupted fine-tuning: resume it, or choose another folder',
+    );
+  }
   if (!resume) return undefined;
   if (found?.format !== 'cellroute-finetune-state' || found.version !== 1) {
     throw refuse('has nothing to resume');

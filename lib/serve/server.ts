@@ -1,6 +1,7 @@
 // A standalone server with the plugin.
 import type { FastifyInstance } from 'fastify';
-import { checkBoolean, checkNumber, checkObject, checkString, refuse } from '../check.js';
+import { checkBoolean, checkNumber, checkObject, checkString } from '../check.js';
+import { CellrouteError } from '../errors.js';
 import { checkPackages, peer } from './packages.js';
 import { type CellrouteService, cellroutePlugin } from './plugin.js';
 import { HttpProblem, PROBLEM_TYPE, problemOf } from './problem.js';
@@ -55,7 +56,11 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   checkBoolean('log', log);
   const isLocal = LOOPBACK.includes(host);
   if (!isLocal && own.token === undefined && !allowAnonymous) {
-    throw refuse('token', `a token, as other machines reach ${host}, or allowAnonymous: true`, undefined);
+    throw new CellrouteError(
+      'INVALID_ARGUMENT',
+      `Other machines reach ${host}: pass a token (--token-file FILE or CELLROUTE_SERVE_TOKEN), or allowAnonymous: true (--allow-anonymous)`,
+      { option: 'token', expected: 'a token, or allowAnonymous: true', got: 'undefined' },
+    );
   }
   const hosts = own.hosts ?? (isLocal ? ['127.0.0.1', 'localhost', '[::1]'] : undefined);
   const settings = { ...own, ...(hosts && { hosts }) };

@@ -85,7 +85,7 @@ async function readForm(request: FastifyRequest, maxBytes: number, signal: Abort
     if (part.type !== 'file' || part.fieldname !== FILE_FIELD) {
       throw new HttpProblem(
         'BAD_REQUEST',
-        `Expected one file in the field ${FILE_FIELD}, but received the field ${JSON.stringify(part.fieldname.slice(0, 100))}; options belong into the query.`,
+        `Expected one file in the field ${FILE_FIELD}, but received the field ${JSON.stringify(part.fieldname.slice(0, 100))}; options belong in the query.`,
       );
     }
     // Some browsers and clients send a path.

@@ -22,6 +22,13 @@ const WRITERS: Readonly<Record<string, typeof writeSafetensors>> = {
   '.bin': writeTorchZip,
 };
 
+/** The extension of a weights file that can be written. */
+export function checkExtension(option: string, path: string): string {
+  const extension = extname(path).toLowerCase();
+  if (Object.hasOwn(WRITERS, extension)) return extension;
+  throw refuse(option, `a file name with the extension ${Object.keys(WRITERS).join(', ')}`, path);
+}
+
 /**
  * Writes a weights file. The format follows from the extension: `.safetensors`, or `.pth`, `.pt`, `.bin` for a torch zip
  * file. The file is replaced atomically.
@@ -32,7 +39,6 @@ export async function writeWeights(
   path: string,
   { tensors, metadata = {}, floats, signal }: WeightsToWrite,
 ): Promise<void> {
-  const write = WRITERS[extname(path).toLowerCase()];
-  if (!write) throw refuse('path', `a file name with the extension ${Object.keys(WRITERS).join(', ')}`, path);
+  const write = WRITERS[checkExtension('path', path)]!;
   await write(path, floats ? tensors.map((source) => withFloats(source, floats)) : tensors, metadata, signal);
 }

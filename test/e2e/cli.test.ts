@@ -220,6 +220,29 @@ test('classify prints the type as text and as JSON', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ cellType: 'fluorescence' });
 });
 
+test('a type that the model does not have is refused once, before any image', async () => {
+  const out = join(folder, 'unknown-type');
+  for (const command of ['segment', 'report', 'segment-slide']) {
+    const flags = ['--cell-type', 'neurons', '--out', command === 'report' ? `${out}.html` : out];
+    const { status, stderr } = await cellroute(command, image.small, image.medium, ...flags);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(
+      /^cellroute: Expected one of 'fluorescence'.* for --cell-type but received "neurons"/,
+    );
+    expect(stderr).not.toContain('images failed');
+  }
+});
+
+test('convert refuses another ending by the name that was given', async () => {
+  const { status, stderr } = await cellroute(
+    'convert',
+    join(testEnsemble, 'classifier.safetensors'),
+    join(folder, 'a.h5'),
+  );
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/for OUT but received ".*a\.h5"/);
+});
+
 test('convert and inspect work together', async () => {
   const torch = join(folder, 'router.pth');
   expect((await cellroute('convert', join(testEnsemble, 'classifier.safetensors'), torch)).status).toBe(0);

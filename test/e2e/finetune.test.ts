@@ -165,6 +165,9 @@ test('a stopped command is resumed from another folder', async () => {
   child.kill('SIGINT');
   expect(await ended).toBe(130);
   expect(stderr).toContain('Stopped. Resume with: cellroute finetune --resume stopped');
+  expect((await cellroute(...args)).stderr).toMatch(
+    /stopped has an interrupted fine-tuning: resume it, or choose/,
+  );
   const resumed = spawnSync(process.execPath, [main, 'finetune', '--resume', path('stopped'), '--json'], {
     cwd: tmpdir(),
     encoding: 'utf8',
@@ -174,6 +177,14 @@ test('a stopped command is resumed from another folder', async () => {
     training: { steps: 16 },
     images: { train: 6, heldOut: 2 },
   });
+  const again = await cellroute('finetune', '--resume', path('stopped'));
+  expect(again).toMatchObject({ status: 0, stderr: '' });
+  expect(again.stdout).toMatch(
+    /^The fine-tuning in .*stopped was already finished: there is nothing to resume\n$/,
+  );
+  expect((await cellroute(...args)).stderr).toMatch(
+    /stopped already has a fine-tuned model: choose another folder/,
+  );
 });
 
 test('options for reading images apply to the data', async () => {

@@ -130,7 +130,9 @@ describe('refuses', () => {
   test('to start without a queue', async () => {
     const { status, stderr } = await cellroute('submit', images);
     expect(status).toBe(1);
-    expect(stderr).toContain('one of both, or CELLROUTE_REDIS_URL for --redis or --journal');
+    expect(stderr).toContain(
+      'Pass --redis URL or --journal FOLDER, or set the environment variable CELLROUTE_REDIS_URL',
+    );
     expect(stderr).toContain('[INVALID_ARGUMENT]');
   });
 

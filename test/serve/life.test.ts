@@ -190,7 +190,7 @@ describe('cellroute serve', () => {
   });
 
   test.each([
-    [['--host', '0.0.0.0'], /token, as other machines reach 0\.0\.0\.0/],
+    [['--host', '0.0.0.0'], /Other machines reach 0\.0\.0\.0: pass a token \(--token-file FILE/],
     [['--limits', 'pixel=1'], /Expected bytes, pixels/],
     [['--token-file', '/nothing'], /\/nothing.*FILE_UNREADABLE/s],
     [['--port', '0', '--model', '/nothing'], /\/nothing.*FILE_UNREADABLE/s],
