@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, relative, resolve, sep } from 'node:path';
 import { isHidden, maskedImage, portableName, stemOf, uniqueStems } from '../annotations/names.js';
+import { CellrouteError } from '../errors.js';
 import { outputsAmong } from '../export/file-names.js';
 import { RESULT_FORMAT_NAMES, resultFormat } from '../export/formats.js';
 import { cannotRead, unreadable } from '../file-errors.js';
@@ -42,6 +43,13 @@ export async function findImages(paths: readonly string[], { slides = false } = 
       continue;
     }
     const info = await stat(path).catch(unreadable(path));
+    if (info.isDirectory() && (await isZarrFolder(path))) {
+      throw new CellrouteError(
+        'IMAGE_UNSUPPORTED',
+        `${path} is an OME-Zarr image, which the commands segment, segment-slide and submit --slides read`,
+        { file: path, expected: 'an image file or a folder of them', got: 'an OME-Zarr image' },
+      );
+    }
     if (info.isDirectory()) found.push(...(await imagesIn(path)));
     else {
       await refuseSlideOfFiles(path);

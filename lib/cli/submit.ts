@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { isHidden } from '../annotations/names.js';
+import { CellrouteError } from '../errors.js';
 import type { ResultFormatName } from '../export/formats.js';
 import { cannotRead, unreadable } from '../file-errors.js';
 import { imageEndings } from '../image/format.js';
@@ -18,6 +19,7 @@ import {
 } from '../queue/s3-client.js';
 import { defaultName, taskFormats } from '../queue/task.js';
 import type { JobQueue, SegmentTask, TaskSegmentOptions } from '../queue/types.js';
+import { counted } from './columns.js';
 import { findImages } from './images.js';
 import { type MeasurementFlags, withMeasurements } from './measurement-options.js';
 import { numberIn, wordsOf } from './options.js';
@@ -98,14 +100,29 @@ async function submit(places: string[], flags: Flags): Promise<void> {
       ids.push({ id: job.id, name: task.name! });
       if (!flags.wait) console.log(`${task.name}: ${job.id} (${job.state})`);
     }
-    console.log(`${ids.length} jobs, ${created} of them new`);
-    if (flags.wait) await printResults(queue, ids, signal);
+    console.log(`${counted(ids.length, 'job')}, ${created} of them new`);
+    if (!flags.wait) return;
+    if (flags.journal !== undefined) await checkEnded(queue, ids, flags.journal);
+    await printResults(queue, ids, signal);
   } catch (error) {
     if (!signals.caused(error)) throw error;
     signals.setExitCode();
   } finally {
     signals.close();
   }
+}
+
+/** A journal is open in one process: no worker can run jobs while this one waits. */
+async function checkEnded(queue: JobQueue, ids: readonly { id: string }[], journal: string): Promise<void> {
+  const jobs = await Promise.all(ids.map(({ id }) => queue.get(id)));
+  const open = jobs.filter((job) => job?.state === 'waiting' || job?.state === 'running').length;
+  if (open === 0) return;
+  const expected = 'jobs that have ended';
+  throw new CellrouteError(
+    'INVALID_ARGUMENT',
+    `${open} of ${counted(ids.length, 'job')} in the journal did not run yet, and none runs while this command waits: run cellroute worker --journal ${journal} --until-empty --results FOLDER, and then this command again`,
+    { option: '--wait', expected, got: `${open} that wait` },
+  );
 }
 
 async function printResults(

@@ -53,7 +53,11 @@ export async function openZarrSlide(
   const levels: ZarrLevel[] = [];
   for (const path of multiscale.paths) {
     const open = async () => zarrita.open(group.resolve(path), { kind: 'array', ...(signal && { signal }) });
-    const array = (await read(open())) as import('zarrita').Array<never, MetadataStore>;
+    const opened = open().catch((error: unknown) => {
+      if (!zarrita.isZarritaError(error, 'NotFoundError')) throw error;
+      throw damaged(where, `its metadata name the array ${path}, which is not there`, error);
+    });
+    const array = (await read(opened)) as import('zarrita').Array<never, MetadataStore>;
     const checked = checkArray(array, multiscale, where);
     levels.push({ ...checked, inThread: zarrThread.add(place, array) });
   }

@@ -70,9 +70,12 @@ test('images that are submitted to a journal are done by a worker, also after it
 
 test('one file is one job by any path, and a URL needs no valid escapes', async () => {
   const journal = ['--journal', join(folder, 'paths')];
-  expect((await cellroute('submit', join(images, names[0]!), ...journal)).status).toBe(0);
+  const first = await cellroute('submit', join(images, names[0]!), ...journal, '--wait');
+  // Nothing runs the job while the command has the journal open.
+  expect(first).toMatchObject({ status: 1, stdout: '1 job, 1 of them new\n' });
+  expect(first.stderr).toMatch(/1 of 1 job in the journal did not run yet.*: run cellroute worker --journal/);
   const again = await cellrouteIn(folder, 'submit', join('images', names[0]!), ...journal);
-  expect(again.stdout).toContain('1 jobs, 0 of them new');
+  expect(again.stdout).toContain('1 job, 0 of them new');
   const percent = await cellroute('submit', 'http://127.0.0.1/100%.png', ...journal);
   expect(percent).toMatchObject({ status: 0, stdout: expect.stringMatching(/^100%\.png: /) });
   const wrong = await cellroute('submit', 'http://', ...journal);
@@ -105,7 +108,7 @@ test('a job that failed is reported, and runs again with --retry', async () => {
   expect((await cellroute('submit', file, '--journal', journal, '--retry')).stdout).toContain('(waiting)');
   // The file is another one now: it is another job.
   cpSync(image.small, file);
-  expect((await cellroute('submit', file, '--journal', journal)).stdout).toContain('1 jobs, 1 of them new');
+  expect((await cellroute('submit', file, '--journal', journal)).stdout).toContain('1 job, 1 of them new');
 });
 
 test('SIGTERM ends a worker with status 0, and its probes say so', async () => {

@@ -26,6 +26,13 @@ test("Cellpose's masks beside their images are skipped with a message", async ()
   expect(await namesIn('cellpose/a_masks.png')).toEqual(['a_masks.png']);
 });
 
+test('an OME-Zarr image is refused by name where slides are not read', async () => {
+  folder.write('slide.ome.zarr/zarr.json', '{}');
+  const error = await refusal(findImages([folder.path('slide.ome.zarr')]));
+  expect(error).toMatchObject({ code: 'IMAGE_UNSUPPORTED', details: { got: 'an OME-Zarr image' } });
+  expect(await findImages([folder.path('slide.ome.zarr')], { slides: true })).toHaveLength(1);
+});
+
 test.each(
   [
     ['a data set', ['images/a.png', 'labels/a.png'], /its folder images: pass .*set-0.images$/],
