@@ -19,7 +19,7 @@ import {
   type ZarrArray,
   type Zarrita,
 } from './zarr-store.js';
-import { type ArrayInThread, zarrThread } from './zarr-thread.js';
+import { type ArrayToRead, zarrThread } from './zarr-thread.js';
 
 /** Maximum bytes of one decoded chunk, and of those that a window has in memory at a time. */
 const MAX_CHUNK_BYTES = 2 ** 28;
@@ -59,14 +59,14 @@ export async function openZarrSlide(
     });
     const array = (await read(opened)) as import('zarrita').Array<never, MetadataStore>;
     const checked = checkArray(array, multiscale, where);
-    levels.push({ ...checked, inThread: zarrThread.add(place, array) });
+    levels.push({ ...checked, toRead: zarrThread.add(array) });
   }
   return new ZarrSlide({ name: nameOf(place), where }, levels, multiscale, selection);
 }
 
 interface ZarrLevel {
   array: ZarrArray;
-  inThread: ArrayInThread;
+  toRead: ArrayToRead;
   width: number;
   height: number;
 }
@@ -111,7 +111,7 @@ function checkArray(
   array: import('zarrita').Array<never, MetadataStore>,
   { axes }: Multiscale,
   where: string,
-): Omit<ZarrLevel, 'inThread'> {
+): Omit<ZarrLevel, 'toRead'> {
   const { shape, chunks } = array;
   const type = array.dtype as string;
   if (!isSample(type)) {
@@ -144,7 +144,7 @@ function checkArray(
 class ZarrSlide extends FileSlide {
   readonly #where: string;
   readonly #arrays: readonly ZarrArray[];
-  readonly #inThread: readonly ArrayInThread[];
+  readonly #toRead: readonly ArrayToRead[];
   readonly #multiscale: Multiscale;
 
   constructor(
@@ -204,7 +204,7 @@ class ZarrSlide extends FileSlide {
     });
     this.#where = where;
     this.#arrays = kept.map((level) => level.array);
-    this.#inThread = kept.map((level) => level.inThread);
+    this.#toRead = kept.map((level) => level.toRead);
     this.#multiscale = multiscale;
   }
 
@@ -245,7 +245,7 @@ class ZarrSlide extends FileSlide {
       const { z = 0, t = 0 } = this.source;
       const at = { z, t, c: channel, y: part.y, x: part.x };
       const coordinates = axes.map((axis, i) => Math.floor(at[axis] / chunks[i]!));
-      const chunk = await zarrThread.read(this.#inThread[window.level]!, coordinates, signal);
+      const chunk = await zarrThread.read(this.#toRead[window.level]!, coordinates, signal);
       const got = chunk.data.length;
       // zarrita does not check it.
       if (got !== samples) {
@@ -275,7 +275,7 @@ class ZarrSlide extends FileSlide {
 
   override async close(): Promise<void> {
     await super.close();
-    for (const array of this.#inThread) zarrThread.close(array);
+    for (const array of this.#toRead) zarrThread.close(array);
   }
 
   async fingerprint(): Promise<string> {

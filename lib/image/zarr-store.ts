@@ -7,12 +7,15 @@ export type Zarrita = typeof import('zarrita');
 /** Imported dynamically, because zarrita is an ES module. */
 export const loadZarrita = (): Promise<Zarrita> => import('zarrita');
 
+/** A part of a file. */
+export type ByteRange = { offset: number; length: number } | { suffixLength: number };
+
 /** The store interface of zarrita; keys start with a slash. */
 export interface Store {
   get(key: `/${string}`, options?: { signal?: AbortSignal }): Promise<Uint8Array | undefined>;
   getRange?(
     key: `/${string}`,
-    range: { offset: number; length: number } | { suffixLength: number },
+    range: ByteRange,
     options?: { signal?: AbortSignal },
   ): Promise<Uint8Array | undefined>;
 }
@@ -24,20 +27,17 @@ export type ZarrArray = import('zarrita').Array<Sample, MetadataStore>;
 export type ZarrChunk = import('zarrita').Chunk<Sample>;
 
 /** The store of a folder, or of an `http:` or `https:` URL. */
-export const storeAt = ({ FetchStore }: Zarrita, place: string | URL, known?: Metadata): MetadataStore =>
-  new MetadataStore(typeof place === 'string' ? new FolderStore(place) : new FetchStore(place), known);
-
-/** Metadata by key; undefined for files that do not exist. */
-export type Metadata = ReadonlyMap<string, Uint8Array | undefined>;
+export const storeAt = ({ FetchStore }: Zarrita, place: string | URL): MetadataStore =>
+  new MetadataStore(typeof place === 'string' ? new FolderStore(place) : new FetchStore(place));
 
 /** A store that reads each file of metadata once. */
 export class MetadataStore implements Store {
   readonly #inner: Store;
-  readonly #known: Map<string, Uint8Array | undefined>;
+  /** Metadata by key; undefined for files that do not exist. */
+  readonly #known = new Map<string, Uint8Array | undefined>();
 
-  constructor(inner: Store, known: Metadata = new Map()) {
+  constructor(inner: Store) {
     this.#inner = inner;
-    this.#known = new Map(known);
   }
 
   async get(key: `/${string}`, options?: { signal?: AbortSignal }): Promise<Uint8Array | undefined> {
@@ -49,15 +49,29 @@ export class MetadataStore implements Store {
 
   async getRange(
     key: `/${string}`,
-    range: { offset: number; length: number } | { suffixLength: number },
+    range: ByteRange,
     options?: { signal?: AbortSignal },
   ): Promise<Uint8Array | undefined> {
-    return this.#inner.getRange?.(key, range, options);
+    const bytes = await this.#inner.getRange?.(key, range, options);
+    const length = 'length' in range ? range.length : range.suffixLength;
+    if (!bytes || bytes.length === length) return bytes;
+    throw new Error(
+      bytes.length > length
+        ? `${length} bytes of ${key} were requested, and ${bytes.length} received: its server has no range requests`
+        : `${key} is truncated`,
+    );
   }
 
-  /** Those of a group or an array that were read. */
-  metadataOf(path: string): Metadata {
-    return new Map([...this.#known].filter(([key]) => key.startsWith(`${path.replace(/\/$/, '')}/`)));
+  /** Bytes of a key that may be transferred to another thread: those of metadata are kept, and those of a part are copied. */
+  ownBytes(key: string, bytes: Uint8Array): Uint8Array {
+    return bytes.byteLength === bytes.buffer.byteLength && !this.#known.has(key)
+      ? bytes
+      : new Uint8Array(bytes);
+  }
+
+  /** Version of Zarr of an array that was opened. */
+  versionOf(path: string): 2 | 3 {
+    return this.#known.get(`${path.replace(/\/$/, '')}/zarr.json`) ? 3 : 2;
   }
 }
 
@@ -82,10 +96,7 @@ class FolderStore implements Store {
     }
   }
 
-  async getRange(
-    key: string,
-    range: { offset: number; length: number } | { suffixLength: number },
-  ): Promise<Uint8Array | undefined> {
+  async getRange(key: string, range: ByteRange): Promise<Uint8Array | undefined> {
     const handle = await this.#open(key);
     if (!handle) return undefined;
     try {

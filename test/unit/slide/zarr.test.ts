@@ -167,6 +167,12 @@ test('behind HTTP it is read by chunk, and a server that fails is reported', asy
     expect(slide.name).toBe('b.zarr');
     asked.length = 0;
     const corner = { x: 70, y: 70, width: 50, height: 50 };
+    // The program's own fetch may have a proxy or credentials.
+    const fetching = jest.spyOn(globalThis, 'fetch');
+    await slide.read(corner);
+    expect(fetching).toHaveBeenCalledTimes(1);
+    fetching.mockRestore();
+    asked.length = 0;
     expect(Array.from((await slide.read(corner)).data)).toEqual(cropOf(image, corner));
     expect(asked).toEqual(['/a/b.zarr/0/c/0/1/1']);
     fails = true;
@@ -507,6 +513,47 @@ describe('chunks', () => {
         message: expect.stringMatching(/thread .* ended/),
       });
       expect((await slide.read(window)).data).toEqual(samples);
+    });
+
+    test('while the index of their shard is read for several windows, the first of which is aborted', async () => {
+      const index = Buffer.alloc(64);
+      for (let i = 0; i < 4; i++) index.writeBigUInt64LE(1024n, 16 * i + 8);
+      for (let i = 0; i < 4; i++) index.writeBigUInt64LE(BigInt(1024 * i), 16 * i);
+      const inner = { chunk_shape: [32, 32], codecs: [little], index_codecs: [little] };
+      const shard = Buffer.concat([samples, index]);
+      const path = chunkOf('shard', shard, [], {
+        codecs: [{ name: 'sharding_indexed', configuration: inner }],
+      });
+      let ranges = true;
+      const server = createServer(({ url, method, headers }, response) => {
+        const file = join(path, url!);
+        const [, begin, end] = (ranges && /=(\d+)-(\d+)/.exec(headers.range ?? '')) || [];
+        const stream = createReadStream(file, end ? { start: Number(begin), end: Number(end) } : {});
+        stream.on('error', () => response.writeHead(404).end());
+        stream.once('open', () => {
+          if (method !== 'HEAD') stream.pipe(response);
+          else setTimeout(() => response.writeHead(200, { 'content-length': shard.length }).end(), 100);
+        });
+      }).listen(0, '127.0.0.1');
+      try {
+        await new Promise((resolve) => server.once('listening', resolve));
+        const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+        const slide = await openSlide(url);
+        const stop = new AbortController();
+        const first = slide.read({ x: 0, y: 0, width: 9, height: 9 }, { signal: stop.signal });
+        const second = slide.read({ x: 40, y: 0, width: 9, height: 9 });
+        setTimeout(() => stop.abort(new Error('enough')), 50);
+        await expect(first).rejects.toThrow('enough');
+        expect((await second).data).toEqual(samples.slice(0, 81));
+        await slide.close();
+        ranges = false;
+        expect((await readError(url)).message).toMatch(
+          /64 bytes of \/0\/c\/0\/0 were requested, and 4160 received/,
+        );
+      } finally {
+        server.close();
+        server.closeAllConnections();
+      }
     });
 
     test('which opens an array again that is read after its slide was closed', async () => {
