@@ -21,7 +21,8 @@ interface Waiting {
 export class Journal {
   readonly #path: string;
   readonly #lock: FolderLock;
-  #handle: FileHandle;
+  /** Undefined after the file was replaced, until the next write opens the new one. */
+  #handle: FileHandle | undefined;
   /** Length of the complete records in bytes. Later bytes, left by a failed write, are overwritten. */
   #bytes: number;
   #lines: number;
@@ -114,8 +115,11 @@ export class Journal {
 
   async close(): Promise<void> {
     await this.#tail;
-    await this.#handle.close();
-    await this.#lock.release();
+    try {
+      await this.#handle?.close();
+    } finally {
+      await this.#lock.release();
+    }
   }
 
   async #write(): Promise<void> {
@@ -128,30 +132,33 @@ export class Journal {
       this.#lines += batch.length;
       for (const { resolve } of batch) resolve();
     } catch (error) {
-      await this.#handle.truncate(this.#bytes).catch(() => {});
+      await this.#handle?.truncate(this.#bytes).catch(() => {});
       for (const { reject } of batch) reject(error);
     }
   }
 
   async #writeAt(bytes: Buffer, position: number): Promise<void> {
     const fail = unwritable(this.#path);
+    this.#handle ??= await open(this.#path, 'r+').catch(fail);
+    const handle = this.#handle;
     for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.#handle
+      const { bytesWritten } = await handle
         .write(bytes, done, bytes.length - done, position + done)
         .catch(fail);
       done += bytesWritten;
     }
-    await this.#handle.datasync().catch(fail);
+    await handle.datasync().catch(fail);
   }
 
   async #replace(lines: readonly string[]): Promise<void> {
     const bytes = Buffer.from(lines.join(''));
     await writeAtomically(this.#path, [bytes]);
-    const handle = await open(this.#path, 'r+').catch(unwritable(this.#path));
-    await this.#handle.close();
-    this.#handle = handle;
     this.#bytes = bytes.length;
     this.#lines = lines.length;
+    // Its file has no name any more: what is written to it would be lost.
+    const replaced = this.#handle;
+    this.#handle = undefined;
+    await replaced?.close().catch(() => {});
   }
 }
 

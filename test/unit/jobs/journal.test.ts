@@ -101,3 +101,19 @@ test('records that cannot be written are refused, and those after them are writt
   await journal.close();
   expect(await reopened()).toEqual([{ a: 1 }, { c: 3 }]);
 });
+
+test('a file that cannot be opened after it was replaced is opened by a later append', async () => {
+  const { journal } = await Journal.open(folder);
+  const files = jest.requireActual<typeof import('node:fs/promises')>('node:fs/promises');
+  const { open } = files;
+  const opening = jest.spyOn(files, 'open').mockImplementation((path, flags, mode) => {
+    if (path !== file()) return open(path, flags, mode);
+    return Promise.reject(Object.assign(new Error('too many open files'), { code: 'EMFILE' }));
+  });
+  await journal.rewrite(() => [{ a: 1 }]);
+  expect(await refusal(journal.append({ b: 2 }))).toMatchObject({ code: 'FILE_UNWRITABLE' });
+  opening.mockRestore();
+  await journal.append({ c: 3 });
+  await journal.close();
+  expect(await reopened()).toEqual([{ a: 1 }, { c: 3 }]);
+});
