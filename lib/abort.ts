@@ -35,12 +35,16 @@ class AbortListeners {
 const listenersOf = new WeakMap<AbortSignal, AbortListeners>();
 
 /**
- * Calls `listener` once when the signal aborts. A signal gets one event listener, however many calls share it: Node
- * reports more than ten listeners of one target as a leak. Listeners must not throw.
+ * Calls `listener` once when the signal aborts, and at once if it has aborted already. A signal gets one event listener, however
+ * many calls share it: Node reports more than ten listeners of one target as a leak. Listeners must not throw.
  *
  * @returns a function that removes the listener; the event listener is removed with the last one.
  */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) {
+    listener();
+    return () => {};
+  }
   let listeners = listenersOf.get(signal);
   if (!listeners) {
     listeners = new AbortListeners(signal);
@@ -85,7 +89,17 @@ export async function* valuesUntilAborted<T>(
       yield next.value;
     }
   } finally {
-    // Not awaited: an iterator that waits for its next value may never settle.
-    if (!ended) Promise.resolve(iterator.return?.()).catch(() => {});
+    if (!ended) endIterator(iterator);
   }
+}
+
+/**
+ * Ends an iterator of which no more values are read. This is not awaited, because an iterator that waits for its next value may
+ * never settle; its failure is ignored.
+ */
+export function endIterator(iterator: {
+  return?(): IteratorResult<unknown> | Promise<IteratorResult<unknown>>;
+}): void {
+  const ending = async () => iterator.return?.();
+  ending().catch(() => {});
 }

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { onAbort } from './abort.js';
+import { endIterator, onAbort } from './abort.js';
 import { checkBoolean, checkIterable, checkNumber, refuse } from './check.js';
 
 /** Number of inputs processed concurrently, and the order of their outcomes. */
@@ -145,8 +145,7 @@ export async function* processAll<T, R>(
     removeListener();
     stop.abort(signal?.aborted ? signal.reason : undefined);
     await Promise.allSettled(tasks.map(({ outcome }) => outcome));
-    // Not awaited: a source that waits for its next input may never settle.
-    if (!ended) Promise.resolve(source.return?.()).catch(() => {});
+    if (!ended) endIterator(source);
   }
 }
 

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
 import type { Sharp } from 'sharp';
-import { untilAborted } from '../abort.js';
+import { untilAborted, valuesUntilAborted } from '../abort.js';
 import { isDetached, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { copyInParts, PART_BYTES } from '../in-parts.js';
@@ -123,14 +123,9 @@ async function readStream(
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  const iterator = stream[Symbol.asyncIterator]();
-  let ended = false;
   const check = () => signal?.throwIfAborted();
   try {
-    for (;;) {
-      const { done, value } = await untilAborted(iterator.next(), signal);
-      ended = done === true;
-      if (ended) break;
+    for await (const value of valuesUntilAborted(stream, signal)) {
       if (!types.isUint8Array(value)) throw refuse('image', 'a stream of Uint8Array chunks', value);
       length += value.byteLength;
       if (length > maxBytes) throw tooLarge('The stream is longer', maxBytes, length);
@@ -143,9 +138,6 @@ async function readStream(
   } catch (error) {
     signal?.throwIfAborted();
     throw unreadableInput('The stream', error);
-  } finally {
-    // Closes the stream; a failure to close is ignored.
-    if (!ended) Promise.resolve(iterator.return?.()).catch(() => {});
   }
 }
 

@@ -1,4 +1,5 @@
 // Changes of a job as server-sent events.
+import { endIterator } from '../abort.js';
 import type { Job } from '../jobs/types.js';
 
 /** Milliseconds without an event after which a comment is sent, because proxies close idle connections. */
@@ -24,7 +25,7 @@ export async function* eventStream(
       next = iterator.next();
     }
   } finally {
-    void iterator.return?.();
+    endIterator(iterator);
   }
 }
 

@@ -167,3 +167,22 @@ test('events that fail leave no timer, which would keep the process alive', asyn
   await expect(reading).rejects.toThrow('gone');
   expect(timers()).toBe(before);
 });
+
+test('jobs whose iterator fails to end leave no unhandled rejection', async () => {
+  const job: Job = { id: 'a', state: 'running', submitted: '' };
+  const jobs: AsyncIterable<Job> = {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => ({ done: false, value: job }),
+      return: () => Promise.reject(new Error('gone')),
+    }),
+  };
+  const unhandled = jest.fn();
+  process.on('unhandledRejection', unhandled);
+  try {
+    for await (const _ of eventStream(jobs)) break;
+    await new Promise((done) => setImmediate(done));
+  } finally {
+    process.off('unhandledRejection', unhandled);
+  }
+  expect(unhandled).not.toHaveBeenCalled();
+});

@@ -43,6 +43,12 @@ describe('onAbort', () => {
     expect(called).toEqual(['a']);
   });
 
+  test('a listener that is added after the abort is called at once', () => {
+    let called = 0;
+    onAbort(AbortSignal.abort(), () => called++)();
+    expect(called).toBe(1);
+  });
+
   test('a signal that lost its last listener can be used again', () => {
     const controller = new AbortController();
     onAbort(controller.signal, () => {})();

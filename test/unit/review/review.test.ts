@@ -7,6 +7,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -425,6 +426,19 @@ test('a signal ends the review as close does', async () => {
   expect(existsSync(path('corrected', '.cellroute.lock'))).toBe(false);
   await expect(ask(review.url)).rejects.toThrow();
   await expect(start({ signal: AbortSignal.abort(new Error('stopped')) })).rejects.toThrow('stopped');
+});
+
+test('a signal that aborts while the review is being started ends it', async () => {
+  const stop = new AbortController();
+  const listening = jest.spyOn(Server.prototype, 'listen').mockImplementationOnce(function (
+    this: Server,
+    ...how
+  ) {
+    stop.abort();
+    return this.listen(...how);
+  });
+  const review = await start({ signal: stop.signal }).finally(() => listening.mockRestore());
+  expect(await review.finished).toMatchObject({ images: 2, reviewed: 0 });
 });
 
 test('the page ends the review', async () => {
