@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { checkString } from '../check.js';
+import { type SignalOptions, untilAborted } from '../abort.js';
+import { checkOptions, checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { cannotRead } from '../file-errors.js';
 import { packageRoot } from '../native/find.js';
@@ -97,6 +98,11 @@ export class WandbLog implements Listener {
     await writeJson(this.#path, { ...this.#file, synced: true, url });
   }
 
+  /** Ends an upload that is not waited for. */
+  async stop(): Promise<void> {
+    await this.#link?.stop();
+  }
+
   #flush(): void {
     if (!this.#row) return;
     const { project, entity, name, id } = this.#file;
@@ -137,18 +143,21 @@ class Link {
     });
     this.#worker.stdout.resume();
     this.#ended = new Promise((end) => {
+      const fail = (trouble: string) => {
+        this.#trouble ??= trouble;
+        end();
+      };
+      const onExit = () => fail('the thread that uploads it ended');
       this.#worker.on('message', (message: FromWandb) => {
         if (message.kind === 'ready') this.#url = message.url;
+        else if (message.kind === 'failed') fail(message.message);
         else {
-          if (message.kind === 'failed') this.#trouble = message.message;
+          this.#worker.off('exit', onExit);
           end();
         }
       });
-      this.#worker.on('error', (error) => {
-        this.#trouble = error.message;
-        end();
-      });
-      this.#worker.on('exit', () => end());
+      this.#worker.on('error', (error) => fail(error.message));
+      this.#worker.on('exit', onExit);
     });
     this.#worker.unref();
   }
@@ -174,7 +183,7 @@ class Link {
     });
     await Promise.race([this.#ended, patience]);
     clearTimeout(timer);
-    await this.#worker.terminate();
+    await this.stop();
     const trouble = this.#trouble ?? (/error/i.test(this.#output) ? this.#output.split('\n')[0] : undefined);
     if (trouble === undefined) return this.#url;
     throw new CellrouteError(
@@ -182,6 +191,10 @@ class Link {
       `${trouble}. No data are lost: log.jsonl contains the whole run, and \`cellroute train sync-wandb\` uploads it later`,
       { file: this.#folder },
     );
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate();
   }
 }
 
@@ -191,9 +204,12 @@ class Link {
  * @param path folder of the run.
  * @returns the URL of the run.
  * @throws {CellrouteError} FILE_UNREADABLE if the folder contains no run that logs to Weights & Biases; PACKAGE_MISSING;
- *   UPLOAD_FAILED, after which the call can be repeated.
+ *   UPLOAD_FAILED; an abort rejects with `signal.reason`. The call can be repeated after both.
  */
-export async function syncWandb(path: string): Promise<string> {
+export async function syncWandb(path: string, options: SignalOptions = {}): Promise<string> {
+  checkOptions(options, ['signal']);
+  const { signal } = options;
+  signal?.throwIfAborted();
   const folder = RunFolder.at(path);
   const file = await readJson(folder.wandb);
   const config = await readJson(folder.config);
@@ -201,15 +217,22 @@ export async function syncWandb(path: string): Promise<string> {
     throw cannotRead(folder.path, 'the folder contains no run that logs to Weights & Biases (logs.wandb)');
   }
   const { project, entity = null, name = null } = file;
-  const options = {
+  const run = {
     project: checkString('project', project),
     entity: entity === null ? null : checkString('entity', entity),
     name: name === null ? null : checkString('name', name),
     offline: false,
   };
-  const log = await WandbLog.open(folder.wandb, options, config);
-  for await (const line of readLog(folder.log)) log.record(line);
-  await log.close();
+  const log = await WandbLog.open(folder.wandb, run, config);
+  try {
+    for await (const line of readLog(folder.log)) {
+      signal?.throwIfAborted();
+      log.record(line);
+    }
+    await untilAborted(log.close(), signal);
+  } finally {
+    await log.stop();
+  }
   const { url } = (await readJson(folder.wandb)) ?? {};
   return typeof url === 'string' ? url : '';
 }

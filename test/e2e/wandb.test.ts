@@ -1,7 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
+import { Worker } from 'node:worker_threads';
 import type { LogLine } from '../../lib/trainer/log.js';
 import { syncWandb, WandbLog } from '../../lib/trainer/wandb.js';
 import { rejection } from '../support/sdk.js';
@@ -129,7 +130,6 @@ describe('with a server', () => {
   test('an offline log is uploaded later', async () => {
     const run = folder('run');
     process.env.WANDB_MODE = 'offline';
-    const { mkdirSync } = await import('node:fs');
     mkdirSync(run);
     await tell(`${run}/wandb.json`, lines);
     delete process.env.WANDB_MODE;
@@ -140,6 +140,37 @@ describe('with a server', () => {
     expect(await syncWandb(run)).toContain('/cells/runs/');
     expect(server.rows.size).toBe(3);
     expect(JSON.parse(server.runs.at(-1)!.config as string)).toEqual({ batchSize: 4 });
+  });
+
+  test('a thread that ends before the upload is complete is reported', async () => {
+    const path = folder('ended.json');
+    const sending = jest.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker) {
+      void this.terminate();
+    });
+    const error = await rejection(tell(path, lines)).finally(() => sending.mockRestore());
+    expect(error).toMatchObject({ code: 'UPLOAD_FAILED', message: expect.stringMatching(/thread .* ended/) });
+    expect(wandbJson(path)).toMatchObject({ synced: false });
+  });
+
+  test('an abort ends the upload and its thread', async () => {
+    const run = folder('aborted');
+    mkdirSync(run);
+    writeFileSync(`${run}/wandb.json`, JSON.stringify({ ...options, id: 'a', synced: false }));
+    writeFileSync(`${run}/config.json`, '{}');
+    writeFileSync(`${run}/log.jsonl`, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const stop = new AbortController();
+    const ending = jest.spyOn(Worker.prototype, 'terminate');
+    const sending = jest.spyOn(Worker.prototype, 'postMessage').mockImplementation((message) => {
+      if ((message as { kind: string }).kind === 'finish') stop.abort(new Error('enough'));
+    });
+    try {
+      expect(await rejection(syncWandb(run, { signal: stop.signal }))).toBe(stop.signal.reason);
+      expect(ending).toHaveBeenCalled();
+    } finally {
+      sending.mockRestore();
+      ending.mockRestore();
+    }
+    expect(wandbJson(`${run}/wandb.json`)).toMatchObject({ synced: false });
   });
 
   test('a server that refuses requests is reported at the end, and does not affect the run', async () => {
