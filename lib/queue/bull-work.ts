@@ -97,9 +97,12 @@ export class BullWork implements StartedQueueWork {
     const late = setTimeout(() => {
       for (const { stop } of this.#active.values()) stop.abort(RETURNED);
     }, seconds * 1000);
-    await closed;
-    clearTimeout(late);
-    clearInterval(this.#look);
+    try {
+      await closed;
+    } finally {
+      clearTimeout(late);
+      clearInterval(this.#look);
+    }
   }
 
   async #stopCancelled(): Promise<void> {
@@ -153,8 +156,7 @@ export class BullWork implements StartedQueueWork {
       await this.#client.hincrby(starts, id, 1);
       return await work();
     } finally {
-      await this.#client.hdel(starts, id);
-      leave();
+      await this.#client.hdel(starts, id).finally(leave);
     }
   }
 
