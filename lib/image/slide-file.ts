@@ -54,7 +54,7 @@ export abstract class FileSlide implements Slide {
     return { data, width, height, channels, source: this.source };
   }
 
-  abstract fingerprint(): Promise<string>;
+  abstract fingerprint(options?: { signal?: AbortSignal | undefined }): Promise<string>;
 
   async close(): Promise<void> {
     this.#closed = true;

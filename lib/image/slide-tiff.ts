@@ -241,12 +241,13 @@ class TiffSlide extends FileSlide {
     return values;
   }
 
-  async fingerprint(): Promise<string> {
+  async fingerprint({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<string> {
     const handle = await open(this.#path).catch(unreadableFile(this.#path));
     try {
       const hash = createHash('sha256').update(String(this.#byteLength));
       const block = Buffer.alloc(Math.min(1 << 16, this.#byteLength));
       for (let i = 0; i < FINGERPRINT_BLOCKS; i++) {
+        signal?.throwIfAborted();
         const at = Math.floor(((this.#byteLength - block.length) * i) / (FINGERPRINT_BLOCKS - 1));
         const { bytesRead } = await handle.read(block, 0, block.length, at);
         hash.update(block.subarray(0, bytesRead));
@@ -254,7 +255,7 @@ class TiffSlide extends FileSlide {
       const { page, z = 0, t = 0, channels } = this.source;
       return hash.update(JSON.stringify([page, z, t, channels])).digest('hex');
     } catch (error) {
-      return unreadableFile(this.#path)(error);
+      return unreadableFile(this.#path, signal)(error);
     } finally {
       await handle.close();
     }

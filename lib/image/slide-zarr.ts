@@ -278,7 +278,7 @@ class ZarrSlide extends FileSlide {
     for (const array of this.#toRead) zarrThread.close(array);
   }
 
-  async fingerprint(): Promise<string> {
+  async fingerprint(options: { signal?: AbortSignal | undefined } = {}): Promise<string> {
     const hash = createHash('sha256').update(
       JSON.stringify([
         this.#multiscale,
@@ -290,7 +290,7 @@ class ZarrSlide extends FileSlide {
     const level = this.levels.length - 1;
     const { width, height } = this.levels[level]!;
     if (width * height <= MAX_HASHED_PIXELS) {
-      const { data } = await this.read({ x: 0, y: 0, width, height, level });
+      const { data } = await this.read({ x: 0, y: 0, width, height, level }, options);
       hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }
     return hash.digest('hex');

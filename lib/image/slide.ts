@@ -47,8 +47,11 @@ export interface Slide {
    *   above `limits`, IMAGE_UNREADABLE, DISPOSED after {@link close}; an abort rejects with `signal.reason`.
    */
   read(window: SlideWindow, options?: { signal?: AbortSignal | undefined }): Promise<RawImage>;
-  /** A text that is equal for copies of one image and differs between images; used to resume a segmentation. */
-  fingerprint?(): Promise<string>;
+  /**
+   * A text that is equal for copies of one image and differs between images; used to resume a segmentation. An abort rejects with
+   * `signal.reason`.
+   */
+  fingerprint?(options?: { signal?: AbortSignal | undefined }): Promise<string>;
   /** Closes the file after windows that are being read. */
   close(): Promise<void>;
 }

@@ -1,11 +1,18 @@
 // Segmentation of slides: in one call, row by row, or one row per job in other processes.
-import { checkNumber, checkOptions, refuse } from '../check.js';
+import { types } from 'node:util';
+import { checkIterable, checkNumber, checkOptions, refuse } from '../check.js';
 import type { Slide } from '../image/slide.js';
 import { CALL_OPTION_KEYS, Call, type CallOptions, withCall } from '../native/job.js';
 import type { Cells } from './cells.js';
 import type { Route, RoutedSegmentation, Segmentation } from './result.js';
 import { checkSlideOptions, type SlideRowsOptions, type SlideSegmentOptions } from './slide-options.js';
-import { checkPlan, type SlideNetwork, type SlidePlan, type SlideRoute } from './slide-plan.js';
+import {
+  checkPlan,
+  imageFingerprint,
+  type SlideNetwork,
+  type SlidePlan,
+  type SlideRoute,
+} from './slide-plan.js';
 import { collectRows, segmentedRows, stitchedRows, type TileRow } from './slide-run.js';
 import { TileStore } from './slide-store.js';
 import { decodeTiles, encodeTiles } from './slide-tiles.js';
@@ -72,6 +79,7 @@ export async function* segmentSlideRows(
   options: SlideRowsOptions,
   more: readonly string[],
 ): AsyncGenerator<SlideRowCells, void, undefined> {
+  checkSlideOptions(slide, options, more);
   const { detectionsPerImage } = options as SlideSegmentOptions;
   if (detectionsPerImage !== undefined) {
     throw refuse(
@@ -80,7 +88,6 @@ export async function* segmentSlideRows(
       detectionsPerImage,
     );
   }
-  checkSlideOptions(slide, options, more);
   const own = new Call(options);
   let run: Run | undefined;
   try {
@@ -184,7 +191,7 @@ export async function segmentSlideRow(
   return withCall(options, async (own) => {
     const network = await plannedNetwork(own, segmenter, plan);
     checkNumber('row', row, { min: 0, max: plan.rows - 1, integer: true });
-    const image = await slide.fingerprint?.();
+    const image = await imageFingerprint(own, slide);
     if (image !== undefined && image !== plan.image) throw refuse('slide', 'the slide of the plan', slide);
     const rows = segmentedRows(own, network, slide, plan, { from: row, to: row + 1, queue: {} });
     for await (const { tiles } of rows) return encodeTiles(plan.id, tiles);
@@ -208,6 +215,7 @@ export async function stitchSlideRows(
   options: CallOptions = {},
 ): Promise<Segmentation> {
   checkOptions(options, CALL_OPTION_KEYS);
+  checkIterable('rows', rows, 'bytes');
   return withCall(options, async (own) => {
     const network = await plannedNetwork(own, segmenter, plan);
     const found = stitchedRows(own, network, plan, decoded(plan, rows));
@@ -234,6 +242,8 @@ async function* decoded(
 ): AsyncGenerator<TileRow, void, undefined> {
   let row = 0;
   for await (const bytes of rows) {
+    if (!types.isUint8Array(bytes))
+      throw refuse(`rows[${row}]`, 'bytes, as segmentSlideRow returns them', bytes);
     const tiles = decodeTiles(bytes, plan.id, `rows[${row}]`);
     const first = row * plan.columns;
     if (tiles.length !== plan.columns || tiles.some(({ index }, i) => index !== first + i)) {

@@ -102,7 +102,7 @@ export async function makePlan(
     background: await backgroundOf(options.skipBackground, sample),
     route,
   };
-  const image = (await slide.fingerprint?.()) ?? hashOf(sample);
+  const image = (await imageFingerprint(own, slide)) ?? hashOf(sample);
   const weights = identified ? await fingerprintOf(own, model, precision) : '';
   const id = createHash('sha256')
     .update(JSON.stringify([VERSION, image, weights, decided]))
@@ -116,6 +116,10 @@ export async function makePlan(
     notices: [...notices, ...fitting],
   };
 }
+
+/** The fingerprint of a slide that has one. Not waited for after an abort: a caller's own slide may not observe the signal. */
+export const imageFingerprint = async (own: Call, slide: Slide): Promise<string | undefined> =>
+  slide.fingerprint && own.untilStopped(slide.fingerprint({ signal: own.signal }));
 
 /** Version of the plan's format and of its interpretation by native code. */
 const VERSION = 1;

@@ -246,6 +246,8 @@ describe('rows as jobs', () => {
       /damaged/,
     ],
     ['bytes are another file', () => [new Uint8Array(10)], 'DATA_INVALID', /no tiles/],
+    ['a row has no bytes', () => [null as never], 'INVALID_ARGUMENT', /rows\[0\]/],
+    ['rows are no iterable', () => 5 as never, 'INVALID_ARGUMENT', /an iterable of bytes for rows/],
   ])('are refused where %s', async (_, given, code, message) => {
     const error = await rejection(stitchSlideRows(segmenter, {}, plan, given()));
     expect(error.code).toBe(code);
@@ -268,6 +270,25 @@ describe('rows as jobs', () => {
     expect((await rejection(segmentSlideRow(segmenter, slide, plan, 3))).details?.option).toBe('row');
     expect((await rejection(segmentSlideRow(segmenter, slide, {} as never, 0))).details?.option).toBe('plan');
   });
+});
+
+test('a slide whose fingerprint takes long does not delay an abort', async () => {
+  const slide = await openSlide(path);
+  const plan = await planSlide(segmenter, slide, { tiles });
+  for (const work of [
+    (endless: Slide, signal: AbortSignal) => planSlide(segmenter, endless, { tiles, signal }),
+    (endless: Slide, signal: AbortSignal) => segmentSlideRow(segmenter, endless, plan, 0, { signal }),
+  ]) {
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const fingerprint = () => {
+      stop.abort(reason);
+      return new Promise<string>(() => {});
+    };
+    await expect(work({ ...slideOf(image), fingerprint }, stop.signal)).rejects.toBe(reason);
+  }
+  const aborted = slide.fingerprint!({ signal: AbortSignal.abort(new Error('enough')) });
+  await expect(aborted).rejects.toThrow('enough');
 });
 
 describe('a run that is interrupted', () => {
@@ -406,6 +427,8 @@ describe('what is refused or fails', () => {
     expect(forImage.details?.option).toBe('level');
     const rows = segmenter.segmentRows(slideOf(image), { detectionsPerImage: 3 } as never);
     expect((await rejection(rows.next())).details?.option).toBe('detectionsPerImage');
+    const none = segmenter.segmentRows(slideOf(image), null as never);
+    expect((await rejection(none.next())).details?.option).toBe('options');
     expect((await rejection(planSlide(segmenter, path as never))).details?.option).toBe('slide');
   });
 
