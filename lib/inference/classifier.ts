@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { checkNumber, checkOptions, refuse } from '../check.js';
+import { checkNumber, checkObject, checkOptions, refuse } from '../check.js';
 import {
   type ClassifierConfig,
   classifierConfig,
@@ -273,7 +273,9 @@ export class CellClassifier {
 const LARGEST = { width: 1 << 16, height: 1 << 16 };
 
 /** Checks that shape and number of values of an input agree. */
-function checkInput({ data, shape }: InputTensor): { data: Float32Array; width: number; height: number } {
+function checkInput(input: InputTensor): { data: Float32Array; width: number; height: number } {
+  checkObject('input', input);
+  const { data, shape } = input;
   if (!types.isFloat32Array(data)) throw refuse('input.data', 'a Float32Array', data);
   const sides = Array.isArray(shape) && shape.length === 4 && shape[0] === 1 ? shape.slice(1) : shape;
   if (!Array.isArray(sides) || sides.length !== 3 || sides[0] !== 3) {

@@ -1,4 +1,5 @@
 // Errors of all stores of jobs.
+import { refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import type { Job, JobFailure } from './types.js';
 
@@ -6,12 +7,14 @@ export const busy = (reason: string) => new CellrouteError('BUSY', `${reason}. C
 
 export const storeClosed = () => new CellrouteError('DISPOSED', 'This store of jobs was closed.');
 
-export const jobNotFound = (id: string, keepSeconds: number) =>
-  new CellrouteError(
+export function jobNotFound(id: string, keepSeconds: number): CellrouteError {
+  if (typeof id !== 'string') return refuse('id', 'the id of a job', id);
+  return new CellrouteError(
     'JOB_NOT_FOUND',
     `There is no job ${JSON.stringify(id.slice(0, 64))}; ended jobs are kept for ${keepSeconds} seconds.`,
     { option: 'id' },
   );
+}
 
 export const jobConflict = (key: string, id: string) =>
   new CellrouteError(

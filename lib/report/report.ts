@@ -1,5 +1,6 @@
 import type { SignalOptions } from '../abort.js';
 import { checkKeys, checkNumber, checkObject, checkOptions, checkString } from '../check.js';
+import { checkResult } from '../export/named.js';
 import type { ImageInput } from '../image/types.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import { entryOf, type ReportEntry } from './entry.js';
@@ -62,6 +63,7 @@ export class Report {
   ): Promise<void> {
     checkOptions(options, ['signal']);
     const { signal } = options;
+    checkResult('result', result);
     this.#entries.push(await entryOf(checkString('name', name), image, result, this.#maxSide, signal));
   }
 
@@ -71,7 +73,7 @@ export class Report {
    * @throws {CellrouteError} INVALID_ARGUMENT
    */
   addFailure(name: string, reason: string): void {
-    this.#failures.push({ name: checkString('name', name), reason });
+    this.#failures.push({ name: checkString('name', name), reason: checkString('reason', reason) });
   }
 
   /** The complete page as HTML, with images sorted by name. It refers to no other file. */

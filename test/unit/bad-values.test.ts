@@ -19,6 +19,7 @@ import {
 } from '../../lib/index.js';
 import { compareEvaluations, metricOf } from '../../lib/metrics.js';
 import { renderComparison, renderOverlay } from '../../lib/render.js';
+import { Report } from '../../lib/report.js';
 import { Dataset, datasetFrom } from '../../lib/train.js';
 import { badValues } from '../support/bad-values.js';
 
@@ -46,6 +47,7 @@ const calls: [string, Call][] = [
   ['stitchSlideRows(segmenter)', (value) => stitchSlideRows(value, {}, {} as never, [])],
   ['renderOverlay(result)', (value) => renderOverlay(image.image, value)],
   ['renderComparison(predicted)', (value) => renderComparison(image.image, image.masks, value)],
+  ['report.add(result)', (value) => new Report().add('a', image.image, value)],
   ['metricOf(evaluation)', (value) => metricOf(value, 'kaggle')],
   ['compareEvaluations(first)', (value) => compareEvaluations(value, { perImage: [] } as never)],
   ['compareEvaluations(second)', (value) => compareEvaluations({ perImage: [] } as never, value)],

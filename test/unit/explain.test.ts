@@ -149,6 +149,12 @@ describe('an explanation', () => {
     expect(error.message).toMatch(message);
   });
 
+  test('of a value that is no tensor is refused', async () => {
+    for (const work of [router.explainTensor(null as never), router.classifyTensor(null as never)]) {
+      expect(await rejection(work)).toMatchObject({ code: 'INVALID_ARGUMENT', details: { option: 'input' } });
+    }
+  });
+
   test('with a disposed classifier is refused', async () => {
     const other = await CellClassifier.load(join(testEnsemble, 'classifier.safetensors'));
     await other.dispose();

@@ -199,6 +199,7 @@ test('closes: cancels all, waits for work that stops late, and takes no more', a
   leave();
   await closing;
   expect((await refusal(store.submit('b'))).code).toBe('DISPOSED');
+  expect((await refusal(store.get(null as never))).code).toBe('INVALID_ARGUMENT');
   expect((await refusal(store.get(job.id))).code).toBe('JOB_NOT_FOUND');
 });
 
