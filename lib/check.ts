@@ -49,6 +49,9 @@ export function maskError(mask: number, error: CellrouteError): CellrouteError {
   return error.restated(`Mask ${mask}: ${error.message}`, { mask });
 }
 
+/** The indices of so many items, as the expected value of an error. */
+export const indexIn = (count: number): string => (count === 1 ? '0' : `an index from 0 to ${count - 1}`);
+
 /** Inclusive range of a number. */
 export interface NumberRange {
   min?: number;

@@ -18,7 +18,7 @@ import {
 } from './options.js';
 import { pagesOf, printNotices, type ReadFlags, withAllPages } from './read-options.js';
 import { StopSignals } from './stop-signals.js';
-import { checkCellType, type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
+import { checkForModel, type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 
 interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags {
   model?: string | undefined;
@@ -56,7 +56,7 @@ async function report(paths: string[], options: Options): Promise<void> {
     precision: options.precision,
     device: options.device,
   });
-  checkCellType(ensemble, options);
+  checkForModel(ensemble, options);
   using stop = new StopSignals();
   const batch = await eachImage(images, {
     device: ensemble.classifier.device,

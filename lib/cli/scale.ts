@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { SCALE_RANGES } from '../inference/scale.js';
 import { numberIn } from './options.js';
 
@@ -8,16 +8,20 @@ const { scale, diameter, pixelSize } = SCALE_RANGES;
 export function withScale(command: Command): Command {
   const factor = numberIn(scale.min, scale.max);
   const size = numberIn(pixelSize.min, pixelSize.max);
+  // Each states the size of the cells.
   return command
-    .option(
-      '--scale <factor>',
-      'show the images larger (above 1) or smaller to the network: 2 for cells half as large as those it was trained on; auto: decided for each image',
-      (text: string) => (text === 'auto' ? text : factor(text)),
+    .addOption(
+      new Option(
+        '--scale <factor>',
+        'show the images larger (above 1) or smaller to the network: 2 for cells half as large as those it was trained on; auto: decided for each image',
+      )
+        .argParser((text: string) => (text === 'auto' ? text : factor(text)))
+        .conflicts(['diameter', 'pixelSize']),
     )
-    .option(
-      '--diameter <pixels>',
-      'diameter of a typical cell in the images; sets the scale',
-      numberIn(diameter.min, diameter.max),
+    .addOption(
+      new Option('--diameter <pixels>', 'diameter of a typical cell in the images; sets the scale')
+        .argParser(numberIn(diameter.min, diameter.max))
+        .conflicts('pixelSize'),
     )
     .option(
       '--pixel-size <micrometres>',

@@ -20,7 +20,7 @@ import { type PageFile, type ReadFlags, readOptionsOf, withReadOptions } from '.
 import { RunFiles } from './run-files.js';
 import { fileName, SLIDE_FORMATS, type SlideFlags, segmentSlides, withSlideOptions } from './slides.js';
 import { StopSignals } from './stop-signals.js';
-import { checkCellType, type ThresholdFlags, withThresholds } from './thresholds.js';
+import { checkForModel, type ThresholdFlags, withThresholds } from './thresholds.js';
 
 interface Options extends ThresholdFlags, PrecisionFlag, ForceFlag, ReadFlags, MeasurementFlags, SlideFlags {
   model?: string | undefined;
@@ -68,7 +68,7 @@ async function run(paths: string[], options: Options): Promise<void> {
       precision: options.precision,
       device: options.device,
     });
-    checkCellType(ensemble, options);
+    checkForModel(ensemble, options);
     using stop = new StopSignals();
     const batch = await RunFiles.write(formats, out, outputs, (runFiles) =>
       segmentSlides(ensemble, slides, { flags: options, formats, outputs, runFiles, stop }),

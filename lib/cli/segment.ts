@@ -36,7 +36,7 @@ import {
   withSlideOptions,
 } from './slides.js';
 import { StopSignals } from './stop-signals.js';
-import { checkCellType, type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
+import { checkForModel, type ThresholdFlags, thresholdsOf, withThresholds } from './thresholds.js';
 import { typePhrase } from './type-phrase.js';
 
 const DEFAULT_FORMATS: readonly ResultFormatName[] = ['json', 'labels', 'overlay', 'kaggle', 'coco'];
@@ -120,7 +120,7 @@ async function segmentAll(
     precision: options.precision,
     device: options.device,
   });
-  checkCellType(ensemble, options);
+  checkForModel(ensemble, options);
   using stop = new StopSignals();
   const batches = await RunFiles.write(formats.images, options.out, outputs, async (runFiles) => [
     await segmentImages(ensemble, images, formats.images, options, { outputs, runFiles, stop }),

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { checkOneOf } from '../check.js';
 import type { RoutedEnsemble, RoutedSegmentOptions } from '../inference/ensemble.js';
-import { type ScaleOptions, scaleOptionsIn } from '../inference/scale.js';
+import { checkTrainedSize, type ScaleOptions, scaleOptionsIn } from '../inference/scale.js';
 import {
   type OverlapRemoval,
   REMOVE_OVERLAPS,
@@ -16,12 +16,15 @@ import { numberIn, tilesOf } from './options.js';
 import { withScale } from './scale.js';
 
 /**
- * Checks `--cell-type` once, before images are segmented.
+ * Checks once, before images are segmented, what would fail for each of them.
  *
- * @throws {CellrouteError} INVALID_ARGUMENT for a type that the ensemble does not have.
+ * @throws {CellrouteError} INVALID_ARGUMENT for a type that the ensemble does not have, and for a size of cells of which no
+ *   segmenter knows the one that it was trained on.
  */
-export function checkCellType({ cellTypes }: RoutedEnsemble, { cellType }: ThresholdFlags): void {
-  if (cellType !== undefined) checkOneOf('--cell-type', cellType, cellTypes);
+export function checkForModel({ cellTypes, segmenters }: RoutedEnsemble, flags: ThresholdFlags): void {
+  if (flags.cellType !== undefined) checkOneOf('--cell-type', flags.cellType, cellTypes);
+  const configs = Object.values(segmenters).flatMap((segmenter) => (segmenter ? [segmenter.config] : []));
+  checkTrainedSize(configs, flags);
 }
 
 /** Values of the options added by {@link withThresholds}; numeric thresholds have the names of their flags. */

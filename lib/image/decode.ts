@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { untilAborted } from '../abort.js';
-import { checkKeys, refuse } from '../check.js';
+import { checkKeys, indexIn, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { type ImageFormat, recognise } from './format.js';
 import { imageInMemory, readImage } from './input.js';
@@ -145,7 +145,7 @@ async function planOf(bytes: Uint8Array, selection: Selection): Promise<Plan> {
   const first = await readMetadata(bytes, format);
   const frames = format === 'PNG' ? animationFrames(bytes) : (first.pages ?? 1);
   const { page = 0 } = selection;
-  if (page >= frames) throw refuse('page', `a page of the image's ${frames}, from 0`, page);
+  if (page >= frames) throw refuse('page', indexIn(frames), page);
   if (format === 'PNG' && page > 0) {
     throw new CellrouteError(
       'IMAGE_UNSUPPORTED',

@@ -1,4 +1,4 @@
-import { checkNumber, refuse } from '../check.js';
+import { checkNumber, indexIn, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { type CheckedLimits, checkLimits } from './limits.js';
 import type { ChannelChoice, ImageReadOptions } from './types.js';
@@ -62,7 +62,7 @@ export function resolveChannels(
   const known = names?.some((name) => name !== '')
     ? `, or one of ${names.map((name) => JSON.stringify(name)).join(', ')}`
     : '';
-  const expected = `a channel of the image's ${count}, from 0${known}`;
+  const expected = `${indexIn(count)}${known}`;
   return asked.map((one) => {
     if (typeof one === 'number') {
       if (one < count) return one;
@@ -86,12 +86,12 @@ export function checkAxis(
   if (size === undefined) {
     const expected =
       what === 'The TIFF'
-        ? `page, as the TIFF names no ${key} axis`
+        ? `no ${key}, as the TIFF names no such axis (page chooses a plane)`
         : `no ${key}, as ${what} has no such axis`;
     throw refuse(key, expected, asked);
   }
   if (asked < size) return asked;
-  throw refuse(key, `a place along the image's ${size}, from 0`, asked);
+  throw refuse(key, indexIn(size), asked);
 }
 
 /** Error for an image with several channels if none was selected. */

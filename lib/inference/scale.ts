@@ -78,6 +78,22 @@ export interface ResolvedScale {
 export const scaleOptionsIn = (given: ScaleOptions): ScaleOptions =>
   Object.fromEntries(SCALE_KEYS.flatMap((key) => (given[key] === undefined ? [] : [[key, given[key]]])));
 
+/**
+ * Refuses a size of cells that none of some segmenters can use, because none knows the size that it was trained on.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT
+ */
+export function checkTrainedSize(
+  configs: readonly Pick<MaskRCNNConfig, 'trainedOn'>[],
+  { scale, diameter, pixelSize }: ScaleOptions,
+): void {
+  const lacks = (what: 'diameter' | 'pixelSize') =>
+    configs.every(({ trainedOn }) => trainedOn[what] === null);
+  if (diameter !== undefined && lacks('diameter')) known('diameter', 'diameter', null);
+  if (scale === 'auto' && lacks('diameter')) known('scale', 'diameter', null);
+  if (pixelSize !== undefined && lacks('pixelSize')) known('pixelSize', 'pixelSize', null);
+}
+
 /** The scale that the options ask for. */
 export function resolveScale(
   config: MaskRCNNConfig,

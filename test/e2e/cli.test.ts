@@ -233,6 +233,27 @@ test('a type that the model does not have is refused once, before any image', as
   }
 });
 
+test('a size of cells that cannot be used is refused once, before any image', async () => {
+  const flags = [image.small, image.medium, '--out', join(folder, 'size')];
+  const both = await cellroute('segment', ...flags, '--scale', '2', '--diameter', '9');
+  expect(both).toMatchObject({ status: 1, stdout: '' });
+  expect(both.stderr).toMatch(
+    /^error: option '--scale <factor>' cannot be used with option '--diameter <pixels>'/,
+  );
+  const unknown = await cellroute('segment', ...flags, '--pixel-size', '0.5');
+  expect(unknown.status).toBe(1);
+  expect(unknown.stderr).toMatch(/^cellroute: Option pixelSize needs a model .* \[INVALID_ARGUMENT\]\n$/);
+});
+
+test('tune reports a column or value that no image has', async () => {
+  const flags = ['--where', 'split=none', '--out', join(folder, 'tuned-none')];
+  const { status, stderr } = await cellroute('tune', join(root, 'test/data/nuclei'), ...flags);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /^cellroute: No image of the data set has split=none \(--where\): its columns are .*split/,
+  );
+});
+
 test('convert refuses another ending by the name that was given', async () => {
   const { status, stderr } = await cellroute(
     'convert',

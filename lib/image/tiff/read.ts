@@ -1,4 +1,4 @@
-import { refuse } from '../../check.js';
+import { indexIn, refuse } from '../../check.js';
 import { checkSize } from '../limits.js';
 import { cmykToRgb, interleave, pickChannels } from '../pixels.js';
 import { channelsNeeded, checkAxis, resolveChannels, type Selection } from '../select.js';
@@ -174,7 +174,7 @@ function choosePages({ all, planes, axes }: TiffPages, selection: Selection, not
   const { page, channels: asked } = selection;
   const at = (number: number) => ({ page: all[number]!, number });
   if (page !== undefined) {
-    if (page >= all.length) throw refuse('page', `a page of the image's ${all.length}, from 0`, page);
+    if (page >= all.length) throw refuse('page', indexIn(all.length), page);
     return { pages: [at(page)], byPlane: false, channels: [], place: {} };
   }
   if (axes?.images) {

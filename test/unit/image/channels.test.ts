@@ -129,10 +129,10 @@ describe('channels of a TIFF', () => {
   });
 
   test.each<[unknown, RegExp]>([
-    [2, /a channel of the image's 2, from 0 for channels but received 2/],
+    [2, /an index from 0 to 1 for channels but received 2/],
     [-1, /index from 0 or its name/],
     [[0, 1], /a list of one or three/],
-    ['DAPI', /a channel of the image's 2, from 0 for channels but received "DAPI"/],
+    ['DAPI', /an index from 0 to 1 for channels but received "DAPI"/],
     [null, /index from 0 or its name/],
   ])('channels: %p is refused', async (channels, message) => {
     const bytes = writeTiff([{ width, height, values: samplesOf(Uint8Array, 2), samples: 2 }]);

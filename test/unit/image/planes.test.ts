@@ -47,7 +47,9 @@ describe('pages without axes', () => {
     for (const key of ['z', 't'] as const) {
       const error = await refusal(decodeImage(bytes, { [key]: 1 }));
       expect(error.code).toBe('INVALID_ARGUMENT');
-      expect(error.message).toMatch(new RegExp(`page, as the TIFF names no ${key} axis`));
+      expect(error.message).toMatch(
+        new RegExp(`no ${key}, as the TIFF names no such axis \\(page chooses a plane\\) for ${key}`),
+      );
     }
   });
 });
@@ -95,7 +97,7 @@ describe("ImageJ's stacks", () => {
 
     test('an index beyond an axis', async () => {
       const error = await refusal(decodeImage(make({}), { channels: 0, z: 3 }));
-      expect(error.message).toMatch(/a place along the image's 3, from 0 for z but received 3/);
+      expect(error.message).toMatch(/an index from 0 to 2 for z but received 3/);
     });
   });
 
@@ -155,7 +157,7 @@ describe('OME-TIFF', () => {
     expect((await readPlane(bytes, { channels: 'GFP' })).values).toEqual([1]);
     expect((await readPlane(bytes, { channels: 'DAPI & Hoechst' })).values).toEqual([0]);
     const missing = await refusal(decodeImage(bytes, { channels: 'RFP' }));
-    expect(missing.message).toMatch(/the image's 2, from 0, or one of "DAPI & Hoechst", "GFP" for channels/);
+    expect(missing.message).toMatch(/an index from 0 to 1, or one of "DAPI & Hoechst", "GFP" for channels/);
     expect((await refusal(decodeImage(bytes))).message).toMatch(/2 channels \(DAPI & Hoechst, GFP\)/);
     const info = await readImageInfo(bytes, { channels: 0 });
     expect(info.source).toMatchObject({ channelNames: ['DAPI & Hoechst', 'GFP'], channelPages: true });
