@@ -49,7 +49,7 @@ export function maskError(mask: number, error: CellrouteError): CellrouteError {
   return error.restated(`Mask ${mask}: ${error.message}`, { mask });
 }
 
-/** The indices of so many items, as the expected value of an error. */
+/** Indices of a list with this number of items, as an error states them. */
 export const indexIn = (count: number): string => (count === 1 ? '0' : `an index from 0 to ${count - 1}`);
 
 /** Inclusive range of a number. */

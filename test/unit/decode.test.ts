@@ -185,7 +185,7 @@ describe('unsupported images are refused with the name of their format', () => {
   test('a page that the TIFF does not have', async () => {
     const error = await refusal(decodeImage(image('pages.tif'), { page: 3 }));
     expect(error.code).toBe('INVALID_ARGUMENT');
-    expect(error.message).toMatch(/the image's 3, from 0 for page but received 3/);
+    expect(error.message).toMatch(/an index from 0 to 2 for page but received 3/);
   });
 
   test('an unknown option', async () => {
