@@ -406,7 +406,8 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
     entry.changes.announce();
     await this.#journal.append({ id: job.id, job, attempts, deaths, output });
     if (this.#journal.lines > MIN_RECORDS + RECORDS_PER_JOB * this.#entries.size) {
-      await this.#journal.rewrite(() => this.#records());
+      // The record is on disk: if the journal cannot be rewritten, it only stays long until the next change.
+      await this.#journal.rewrite(() => this.#records()).catch(() => {});
     }
   }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CellrouteError } from '../../../lib/errors.js';
+import { Journal } from '../../../lib/jobs/journal.js';
 import { JournalJobStore } from '../../../lib/jobs/journal-store.js';
 import type { JobLimits } from '../../../lib/jobs/limits.js';
 import { isFinal, type Job } from '../../../lib/jobs/types.js';
@@ -304,6 +305,22 @@ test('of two submissions with one key, none resolves if the job cannot be writte
   full.mockRestore();
   expect(store.counts).toMatchObject({ waiting: 0 });
   expect((await store.submit('a', same)).created).toBe(true);
+});
+
+test('a change is recorded although the journal, which is too long, cannot be rewritten', async () => {
+  const store = await openStore();
+  const [id] = await submitAll(store, ['a']);
+  const long = jest.spyOn(Journal.prototype, 'lines', 'get').mockReturnValue(1e6);
+  const full = new CellrouteError('FILE_UNWRITABLE', 'no space', { file: 'journal.jsonl' });
+  const rewriting = jest.spyOn(Journal.prototype, 'rewrite').mockRejectedValue(full);
+  try {
+    expect((await store.cancel(id!)).state).toBe('cancelled');
+    expect(rewriting).toHaveBeenCalled();
+  } finally {
+    long.mockRestore();
+    rewriting.mockRestore();
+  }
+  expect((await (await openStore(killedNow('jobs'))).get(id!)).state).toBe('cancelled');
 });
 
 test('the journal stays small however many jobs there were', async () => {
