@@ -114,7 +114,7 @@ console.log(
     batch: batchSize,
     crop,
     lossSecondHalf: { float32: late(exact), bfloat16: late(rounded) },
-    secondsAStep: { float32: median(exact.seconds), bfloat16: median(rounded.seconds) },
+    secondsPerStep: { float32: median(exact.seconds), bfloat16: median(rounded.seconds) },
     timesFaster: median(exact.seconds.map((value, i) => value / rounded.seconds[i])),
   }),
 );

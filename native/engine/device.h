@@ -8,7 +8,7 @@ namespace cellroute {
 
 /** The device of 'cpu', 'cuda' (the first GPU), 'cuda:1' or 'auto' (the first usable GPU, otherwise
  *  the CPU). Initialises CUDA unless the name is 'cpu'. Throws DEVICE_UNAVAILABLE with the cause
- * and what to do. */
+ *  and what to do. */
 c10::Device resolve_device(const std::string& name);
 
 /** The device of a name that resolve_device returned. Does not initialise CUDA. */
