@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** Bytes copied in one turn of the event loop: about a millisecond on a slow machine. */
@@ -5,14 +6,29 @@ export const PART_BYTES = 512 * 1024;
 /** Values computed by a loop of JavaScript in one turn: a few milliseconds on a slow machine. */
 export const PART_VALUES = 2 ** 18;
 
-/** A task of this share of a part is done at once. */
+/** A task of this share of a part is done at once, until such tasks together make up a part in one turn. */
 const SMALL = 8;
+
+/** Parts that small tasks made up in this turn. */
+let doneAtOnce = 0;
+
+/** Whether a task may be done in this turn. A loop that awaits small tasks would otherwise do all of them in one turn. */
+function fitsTurn(parts: number): boolean {
+  if (parts > 1 / SMALL || doneAtOnce + parts > 1) return false;
+  if (doneAtOnce === 0) {
+    setImmediate(() => {
+      doneAtOnce = 0;
+    });
+  }
+  doneAtOnce += parts;
+  return true;
+}
 
 /** The last task that was started. */
 let last: Promise<unknown> = Promise.resolve();
 
 /**
- * Calls `work` for parts of [0, count), each in a separate turn of the event loop; a small task at once. Tasks run
+ * Calls `work` for parts of [0, count), each in a separate turn of the event loop; small tasks at once. Tasks run
  * one after the other, so that a turn has one part, however many calls have a task.
  *
  * @param part the most that `work` is called for.
@@ -24,7 +40,7 @@ export async function inParts(
   work: (begin: number, end: number) => void,
   check: () => void = () => {},
 ): Promise<void> {
-  if (count <= part / SMALL) {
+  if (fitsTurn(count / part)) {
     check();
     work(0, count);
     return;

@@ -48,6 +48,16 @@ test('a small task is done at once', () => {
   ]);
 });
 
+test('many small tasks, one after the other, have several turns', async () => {
+  const loop = turns();
+  const byTurn = new Map<number, number>();
+  for (let i = 0; i < 100; i++) {
+    await inParts(30, 300, () => byTurn.set(loop.now(), (byTurn.get(loop.now()) ?? 0) + 30));
+  }
+  loop.stop();
+  expect(Math.max(...byTurn.values())).toBeLessThanOrEqual(600);
+});
+
 test('a cancelled task stops before its next part, and others continue', async () => {
   let parts = 0;
   const stopped = inParts(

@@ -1,4 +1,4 @@
-import { TAG, type TiffDirectory, type TiffFile } from './directory.js';
+import { TAG, type TiffDirectory, type TiffEntry, type TiffFile } from './directory.js';
 
 /** Axes of a file's planes. */
 export interface TiffAxes {
@@ -19,7 +19,7 @@ export const MAX_PLANES = 1_000_000;
 export function readAxes(file: TiffFile, directory: TiffDirectory): TiffAxes | undefined {
   const text = file.text(directory, TAG.description);
   if (/^ImageJ=/.test(text)) return imageJAxes(text);
-  if (/<OME[\s>]/.test(text) || /<[a-z]+:OME[\s>]/i.test(text)) return omeAxes(text);
+  if (/<OME[\s>]/.test(text) || /<[a-z]+:OME[\s>]/i.test(text)) return omeAxes(omeImageOf(file, directory));
   if (text.startsWith('{')) return shapedAxes(text);
   return undefined;
 }
@@ -117,11 +117,14 @@ function attributes(tag: string): Map<string, string> {
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 const unescaped = (text: string): string =>
-  text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w{1,8}));/gi, (all, decimal, hex, name) => {
-    if (name !== undefined) return entities[name] ?? all;
-    const code = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal);
-    return code <= 0x10ffff ? String.fromCodePoint(code) : all;
-  });
+  // Most have none, and there may be a million.
+  !text.includes('&')
+    ? text
+    : text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|(\w{1,8}));/gi, (all, decimal, hex, name) => {
+        if (name !== undefined) return entities[name] ?? all;
+        const code = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal);
+        return code <= 0x10ffff ? String.fromCodePoint(code) : all;
+      });
 
 interface XmlTag {
   /** Name without namespace; with a leading slash for an end tag. */
@@ -131,9 +134,12 @@ interface XmlTag {
   text: string;
 }
 
-/** Yields the tags of an XML text without comments, in linear time for any text. */
-function* xmlTags(xml: string): Iterable<XmlTag> {
-  const pattern = /<!--|<(\/?)(?:\w+:)?(\w+)(\s[^<>]*|\/)?>/g;
+/**
+ * Yields the tags with one of these names of an XML text without comments, in linear time for any text. Others are passed by:
+ * metadata of a microscope may have a hundred thousand.
+ */
+function* xmlTags(xml: string, ...names: readonly string[]): Iterable<XmlTag> {
+  const pattern = new RegExp(`<!--|<(/?)(?:\\w+:)?(${names.join('|')})(\\s[^<>]*|/)?>`, 'g');
   for (let match = pattern.exec(xml); match; match = pattern.exec(xml)) {
     if (match[0] === '<!--') {
       const end = xml.indexOf('-->', pattern.lastIndex);
@@ -166,11 +172,21 @@ export interface OmeImage {
   index: number;
 }
 
+const omeImages = new WeakMap<TiffEntry, OmeImage | undefined>();
+
+/** The image of a directory's OME-XML, which is parsed once. */
+export function omeImageOf(file: TiffFile, directory: TiffDirectory): OmeImage | undefined {
+  const entry = directory.get(TAG.description);
+  if (!entry) return undefined;
+  if (!omeImages.has(entry)) omeImages.set(entry, omeImage(file.text(directory, TAG.description)));
+  return omeImages.get(entry);
+}
+
 /**
  * Reads the Pixels with their Channel and TiffData elements of the first image that has planes in this file: in a data set of
  * several files, each file describes the images of all.
  */
-export function omeImage(xml: string): OmeImage | undefined {
+function omeImage(xml: string): OmeImage | undefined {
   let uuid: string | undefined;
   let pixels: OmePixels | undefined;
   let found: Omit<OmeImage, 'count'> | undefined;
@@ -181,7 +197,7 @@ export function omeImage(xml: string): OmeImage | undefined {
     }
     pixels = undefined;
   };
-  for (const tag of xmlTags(xml)) {
+  for (const tag of xmlTags(xml, 'OME', 'Pixels', 'Channel', 'TiffData', 'UUID')) {
     if (tag.name === '/Pixels') end();
     else if (tag.name === 'OME') uuid = tag.attributes.get('UUID');
     else if (tag.name === 'Pixels') {
@@ -207,14 +223,13 @@ const isInFile = ({ data, uuid: own }: OmePixels): boolean =>
 export function companionFile(file: TiffFile, directory: TiffDirectory): string | undefined {
   const text = file.text(directory, TAG.description);
   if (!text.includes('BinaryOnly')) return undefined;
-  for (const { name, attributes } of xmlTags(text)) {
+  for (const { name, attributes } of xmlTags(text, 'BinaryOnly')) {
     if (name === 'BinaryOnly') return attributes.get('MetadataFile') ?? 'another file';
   }
   return undefined;
 }
 
-function omeAxes(text: string): TiffAxes | undefined {
-  const image = omeImage(text);
+function omeAxes(image: OmeImage | undefined): TiffAxes | undefined {
   if (!image) return undefined;
   const { pixels, count, index } = image;
   const size = (key: string) => wholeNumber(pixels.fields.get(key)) ?? 1;

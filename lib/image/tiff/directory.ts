@@ -74,11 +74,22 @@ export type TiffDirectory = ReadonlyMap<number, TiffEntry>;
 /** An entry of a new directory: numbers, or the unchanged bytes of another entry. */
 export type NewEntry = { tag: number; values: readonly number[] } | { tag: number; from: TiffEntry };
 
+/** A directory, and the place of the next one. */
+export interface ReadDirectory {
+  directory: TiffDirectory;
+  next: number;
+}
+
+/** Texts of entries, some of which are needed once per directory, and have megabytes. */
+const texts = new WeakMap<TiffEntry, string>();
+
 /** A file's bytes by their place: a Uint8Array, or a file of which only the parts that are needed are read. */
 export interface ByteSource {
   readonly byteLength: number;
   /** The bytes `begin` to `end`, which lie inside the file. */
   subarray(begin: number, end: number): Uint8Array;
+  /** Keeps directories by their place, for a source whose file is parsed again after each part that is read. */
+  readonly directories?: Map<number, ReadDirectory>;
 }
 
 export class TiffFile {
@@ -145,7 +156,12 @@ export class TiffFile {
   text(directory: TiffDirectory, tag: number): string {
     const entry = directory.get(tag);
     if (!entry || typeBytes[entry.type] !== 1) return '';
-    return new TextDecoder().decode(this.#bytesOf(entry)).replace(/\0[\s\S]*$/, '');
+    let text = texts.get(entry);
+    if (text === undefined) {
+      text = new TextDecoder().decode(this.#bytesOf(entry)).replace(/\0[\s\S]*$/, '');
+      texts.set(entry, text);
+    }
+    return text;
   }
 
   /** Returns a file with these bytes and a single new directory, which describes some of their pixels. */
@@ -187,28 +203,34 @@ export class TiffFile {
     return this.#big ? 8 : 4;
   }
 
-  #readDirectory(start: number): { directory: TiffDirectory; next: number } {
+  #readDirectory(start: number): ReadDirectory {
+    const known = this.bytes.directories?.get(start);
+    if (known) return known;
     const [countBytes, entryBytes, inline] = this.#big ? [8, 20, 8] : [2, 12, 4];
     const count = this.#big
       ? Number(this.#view(start, 8).getBigUint64(0, this.#little))
       : this.#uint16(start);
     const directory = new Map<number, TiffEntry>();
-    let at = start + countBytes;
+    const begin = start + countBytes;
     // Past the end of the file the view throws.
-    this.#view(at, count * entryBytes + inline);
-    for (let i = 0; i < count; i++, at += entryBytes) {
-      const tag = this.#uint16(at);
-      const type = this.#uint16(at + 2);
-      const values = this.#pointer(at + 4);
+    const view = this.#view(begin, count * entryBytes + inline);
+    const pointer = (at: number) =>
+      this.#big ? Number(view.getBigUint64(at, this.#little)) : view.getUint32(at, this.#little);
+    for (let i = 0, at = 0; i < count; i++, at += entryBytes) {
+      const tag = view.getUint16(at, this.#little);
+      const type = view.getUint16(at + 2, this.#little);
+      const values = pointer(at + 4);
       const bytes = values * (typeBytes[type] ?? 0);
       if (bytes === 0 || directory.has(tag)) continue;
       const valueAt = at + entryBytes - inline;
-      const dataAt = bytes <= inline ? valueAt : this.#pointer(valueAt);
+      const dataAt = bytes <= inline ? begin + valueAt : pointer(valueAt);
       // Errors in unused tags are ignored.
       if (dataAt + bytes <= this.bytes.byteLength) directory.set(tag, { type, count: values, at: dataAt });
       else if (neededTags.has(tag)) throw new DamagedTiff(`its tag ${tag} lies outside the file`);
     }
-    return { directory, next: this.#pointer(at) };
+    const read = { directory, next: pointer(count * entryBytes) };
+    this.bytes.directories?.set(start, read);
+    return read;
   }
 
   #bytesOf({ type, count, at }: TiffEntry): Uint8Array {

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { type ByteSource, DamagedTiff, ENDS_EARLY } from './directory.js';
+import { type ByteSource, DamagedTiff, ENDS_EARLY, type ReadDirectory } from './directory.js';
 
 /** Bytes that are read at a time. */
 const BLOCK = 1 << 16;
@@ -21,6 +21,7 @@ class MissingBytes extends Error {
 /** A file's bytes, of which only the blocks are read that a parser asks for. */
 export class FileBytes implements ByteSource {
   readonly byteLength: number;
+  readonly directories = new Map<number, ReadDirectory>();
   readonly #handle: FileHandle;
   readonly #blocks = new Map<number, Uint8Array>();
 

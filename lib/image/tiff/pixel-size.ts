@@ -1,4 +1,4 @@
-import { imageJFields, omeImage } from './axes.js';
+import { imageJFields, omeImageOf } from './axes.js';
 import { RESOLUTION_TAG, TAG, type TiffDirectory, type TiffFile } from './directory.js';
 
 /** Micrometres per unit of length, by the names that OME-XML and ImageJ use. */
@@ -28,8 +28,9 @@ const SQUARE = 0.01;
 
 /** Micrometres per pixel; undefined where the file does not state them, or pixels are not square. */
 export function pixelSizeOf(file: TiffFile, directory: TiffDirectory): number | undefined {
-  const text = file.text(file.directories[0]!, TAG.description);
-  if (/<(?:\w+:)?OME[\s>]/.test(text)) return ofOme(text);
+  const first = file.directories[0]!;
+  const text = file.text(first, TAG.description);
+  if (/<(?:\w+:)?OME[\s>]/.test(text)) return ofOme(omeImageOf(file, first)?.pixels.fields);
   const [, aperio] = /^Aperio[\s\S]*\|\s*MPP\s*=\s*(\d+\.?\d*)/.exec(text) ?? [];
   if (aperio !== undefined) return squareSize(Number(aperio), Number(aperio));
   const resolution = [RESOLUTION_TAG.x, RESOLUTION_TAG.y].map((tag) => file.ratio(directory, tag) ?? 0);
@@ -43,8 +44,7 @@ export function pixelSizeOf(file: TiffFile, directory: TiffDirectory): number | 
   return size !== undefined && size <= LARGEST_BY_TAGS ? size : undefined;
 }
 
-function ofOme(text: string): number | undefined {
-  const fields = omeImage(text)?.pixels.fields;
+function ofOme(fields: ReadonlyMap<string, string> | undefined): number | undefined {
   const side = (axis: 'X' | 'Y') => {
     const unit = micrometresOf(fields?.get(`PhysicalSize${axis}Unit`) ?? 'µm');
     return unit === undefined ? Number.NaN : Number(fields?.get(`PhysicalSize${axis}`)) * unit;

@@ -2,7 +2,7 @@ import { copyFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
-import { openSlide, type RawImage } from '../../../lib/index.js';
+import { openSlide, type RawImage, readImageInfo } from '../../../lib/index.js';
 import { image as images, rejection } from '../../support/sdk.js';
 import { cropOf, gradient, scratchFolder } from '../../support/slide.js';
 import { writeTiff } from '../../support/tiff.js';
@@ -304,4 +304,44 @@ test('a fingerprint is that of the content and of the channels that are read', a
   changed[0]! ^= 1;
   writeFileSync(at('two.tif'), writeTiff([{ ...page, values: changed }]));
   expect(await print('two.tif')).not.toBe(one);
+});
+
+describe('of many pages', () => {
+  const pages = (count: number, tile?: number) => {
+    const one = { width: 256, height: 256, values: gradient(256, 256).data as Uint8Array };
+    const tiffData = Array.from(
+      { length: count },
+      (_, z) => `<TiffData IFD="${z}" FirstZ="${z}" PlaneCount="1"/>`,
+    );
+    const description = `<OME><Image><Pixels SizeX="256" SizeY="256" SizeC="1" SizeT="1" SizeZ="${count}" DimensionOrder="XYZCT"><Channel/>${tiffData.join('')}</Pixels></Image></OME>`;
+    return Array.from({ length: count }, (_, i) => ({
+      ...one,
+      ...(tile !== undefined && { tile }),
+      ...(i === 0 && { description }),
+    }));
+  };
+
+  test('each directory is parsed once, though parts of the file are read one after the other', async () => {
+    const calls: number[] = [];
+    for (const count of [40, 80]) {
+      writeFileSync(at(`pages-${count}.tif`), writeTiff(pages(count)));
+      const parsing = jest.spyOn(DataView.prototype, 'getUint16');
+      const slide = await openSlide(at(`pages-${count}.tif`), { z: count - 1 });
+      calls.push(parsing.mock.calls.length);
+      parsing.mockRestore();
+      expect(slide.source!.page).toBe(count - 1);
+      await slide.close();
+    }
+    expect(calls[1]! / calls[0]!).toBeLessThan(2.5);
+  });
+
+  test('the description is decoded once', async () => {
+    const decoding = jest.spyOn(TextDecoder.prototype, 'decode');
+    try {
+      expect((await readImageInfo(writeTiff(pages(20, 64)), { z: 3 })).source.page).toBe(3);
+      expect(decoding.mock.calls.length).toBeLessThan(8);
+    } finally {
+      decoding.mockRestore();
+    }
+  });
 });
