@@ -1,5 +1,5 @@
 import type { SignalOptions } from '../abort.js';
-import { checkObject, checkOneOf, checkOptions, checkString } from '../check.js';
+import { checkObject, checkOneOf, checkOptions, checkString, refuse } from '../check.js';
 import { CONFIG_KEY, FASTAI_KEY } from '../config/stored.js';
 import { FLOAT_TYPES } from './convert-dtype.js';
 import { openWeights } from './open.js';
@@ -40,7 +40,10 @@ export async function convertWeights(
   const { dtype, stripPrefix = '', config, metadata = {}, signal } = options;
   const floats = dtype === undefined ? undefined : FLOAT_TYPES[checkOneOf('dtype', dtype, CONVERT_DTYPES)];
   if (stripPrefix !== '') checkString('stripPrefix', stripPrefix);
-  if (config !== undefined) checkObject('config', config);
+  const storedConfig = config === undefined ? undefined : jsonOf('config', checkObject('config', config));
+  for (const [key, value] of Object.entries(checkObject('metadata', metadata))) {
+    if (typeof value !== 'string') throw refuse(`metadata.${key}`, 'a string', value);
+  }
   const weights = await openWeights(checkString('input', input));
   const reader = await TensorReader.open(input);
   const stripped = (name: string) => (name.startsWith(stripPrefix) ? name.slice(stripPrefix.length) : name);
@@ -50,7 +53,7 @@ export async function convertWeights(
       metadata: {
         ...weights.metadata,
         ...(weights.fastai && { [FASTAI_KEY]: JSON.stringify(weights.fastai) }),
-        ...(config && { [CONFIG_KEY]: JSON.stringify(config) }),
+        ...(storedConfig !== undefined && { [CONFIG_KEY]: storedConfig }),
         ...metadata,
       },
       floats,
@@ -60,4 +63,13 @@ export async function convertWeights(
     await reader.close();
   }
   return weights;
+}
+
+function jsonOf(option: string, value: object): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // A cycle, or a bigint.
+    throw refuse(option, 'an object that JSON can represent', value);
+  }
 }
