@@ -6,6 +6,7 @@ import { checkKeys, checkObject, checkString } from '../check.js';
 import type { Dataset } from '../data/dataset.js';
 import { openDataset } from '../data/open.js';
 import type { OpenDatasetOptions } from '../data/options.js';
+import { CellrouteError } from '../errors.js';
 import { READ_KEYS } from '../image/select.js';
 import { type ReadFlags, readOptionsOf, withReadOptions } from './read-options.js';
 
@@ -104,4 +105,25 @@ export async function openWithFlags(path: string, flags: DatasetFlags): Promise<
 function printProblems(problems: readonly DataProblem[], what: string): void {
   if (problems.length === 0) return;
   console.error([`${problems.length} ${what}:`, ...problemLines(problems)].join('\n'));
+}
+
+/**
+ * The images that have these values in their columns: `--where`.
+ *
+ * @throws {CellrouteError} INVALID_ARGUMENT if no image has them.
+ */
+export function withColumns(dataset: Dataset, where: Readonly<Record<string, string>>): Dataset {
+  const wanted = Object.entries(where);
+  const found = dataset.filter({
+    where: ({ columns }) => wanted.every(([name, value]) => columns[name] === value),
+  });
+  if (found.items.length > 0 || dataset.items.length === 0) return found;
+  const known = [...new Set(dataset.items.flatMap(({ columns }) => Object.keys(columns)))];
+  const got = wanted.map((pair) => pair.join('=')).join(' and ');
+  const columns = known.length > 0 ? `its columns are ${known.join(', ')}` : 'it has no columns';
+  throw new CellrouteError('INVALID_ARGUMENT', `No image of the data set has ${got} (--where): ${columns}`, {
+    option: '--where',
+    expected: 'values of columns that images have',
+    got,
+  });
 }

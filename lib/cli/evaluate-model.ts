@@ -5,7 +5,7 @@ import type { SegmentThresholds } from '../inference/thresholds.js';
 import type { EvaluatedImage } from '../metrics/index.js';
 import { segmentItems } from '../metrics/segment-items.js';
 import { progressBar } from './batch.js';
-import { type DatasetFlags, openWithFlags } from './dataset-options.js';
+import { type DatasetFlags, openWithFlags, withColumns } from './dataset-options.js';
 import type { PrecisionFlag } from './options.js';
 
 /** Flags of an evaluation of a model on a data set. */
@@ -29,9 +29,7 @@ export async function segmentDataset(
   const { cellType, where = {}, precision, device, ignoreClasses = false } = flags;
   const opened = await openWithFlags(path, flags);
   checkAnnotated(opened, '--ground-truth');
-  const data = opened.filter({
-    where: ({ columns }) => Object.entries(where).every(([name, value]) => columns[name] === value),
-  });
+  const data = withColumns(opened, where);
   await using ensemble = await RoutedEnsemble.load(model, { precision, device });
   const options = { ...thresholds, ...scaleOptionsIn(flags), cellType };
   const bar = progressBar('{bar} {value}/{total} {image}');

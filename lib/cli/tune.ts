@@ -1,6 +1,4 @@
 import { type Command, Option } from 'commander';
-import type { Dataset } from '../data/dataset.js';
-import { CellrouteError } from '../errors.js';
 import { withFolderLock } from '../folder-lock.js';
 import { RoutedEnsemble } from '../inference/ensemble.js';
 import { type ScaleOptions, scaleOptionsIn } from '../inference/scale.js';
@@ -9,7 +7,13 @@ import type { TunedThresholds } from '../tune/tune.js';
 import { tuneEnsemble } from '../tune/tune-ensemble.js';
 import { progressBar } from './batch.js';
 import { columns } from './columns.js';
-import { addDatasetOptions, type DatasetFlags, datasetForms, openWithFlags } from './dataset-options.js';
+import {
+  addDatasetOptions,
+  type DatasetFlags,
+  datasetForms,
+  openWithFlags,
+  withColumns,
+} from './dataset-options.js';
 import {
   columnIs,
   type ForceFlag,
@@ -55,25 +59,9 @@ The network runs once per image. Evaluate the result on other images. Example:
 /** Locks the folder before the search, so that a long search does not end at another process's lock. */
 const run = (path: string, flags: Flags): Promise<void> => withFolderLock(flags.out, () => tune(path, flags));
 
-/** The error for values of columns that no image has. */
-function noneHas(where: Record<string, string>, { items }: Dataset): CellrouteError {
-  const known = [...new Set(items.flatMap(({ columns }) => Object.keys(columns)))];
-  const given = Object.entries(where).map(([name, value]) => `${name}=${value}`);
-  const columns = known.length > 0 ? `its columns are ${known.join(', ')}` : 'it has no columns';
-  return new CellrouteError(
-    'INVALID_ARGUMENT',
-    `No image of the data set has ${given.join(' and ')} (--where): ${columns}`,
-    { option: '--where', expected: 'values of columns that images have', got: given.join(', ') },
-  );
-}
-
 async function tune(path: string, flags: Flags): Promise<void> {
   const { model, out, metric, where = {}, precision, device, force, json } = flags;
-  const opened = await openWithFlags(path, flags);
-  const data = opened.filter({
-    where: (item) => Object.entries(where).every(([name, value]) => item.columns[name] === value),
-  });
-  if (data.items.length === 0 && opened.items.length > 0) throw noneHas(where, opened);
+  const data = withColumns(await openWithFlags(path, flags), where);
   await using ensemble = await RoutedEnsemble.load(model, { precision, device });
   const saving = { ...(force && { force }) };
   await ensemble.checkSave(out, saving);

@@ -1,4 +1,5 @@
 import type { DatasetItem } from '../data/types.js';
+import { CellrouteError } from '../errors.js';
 import { decodeImage } from '../image/decode.js';
 import type { RawImage } from '../image/types.js';
 import type { Cells } from '../inference/cells.js';
@@ -19,13 +20,17 @@ export async function segmentItems(
   const images: EvaluatedImage[] = [];
   for (const item of items) {
     const { image, masks, labels } = await item.load();
-    const { cells } = await segment(await decodeImage(image));
+    const { cells } = await segment(await decodeImage(image)).catch((error: unknown) => {
+      throw error instanceof CellrouteError ? error.restated(`${item.id}: ${error.message}`, {}) : error;
+    });
     images.push({
       id: item.id,
       cellType: item.cellType,
       groundTruth: masks,
       predicted: cells.masks,
       scores: cells.scores,
+      // The predicted ones, as in result files; those of the masks differ.
+      boxes: cells.boxes,
       ...(withClasses && { groundTruthLabels: labels, labels: cells.labels }),
     });
     onImage?.(item.id);

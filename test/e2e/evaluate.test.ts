@@ -28,6 +28,27 @@ test('a worker terminated during evaluation does not affect the process', async 
   expect(JSON.parse(stdout)).toEqual({ statuses: [1, 1, 1], aji: 1 });
 });
 
+test('a model and its results in JSON have the same scores', async () => {
+  const data = join(root, 'test/data/nuclei');
+  const model = ['--model', join(root, 'test/ensemble/fluorescence.safetensors')];
+  const results = join(folder, 'results');
+  await cellroute('segment', join(data, 'images'), ...model, '--formats', 'json', '--out', results);
+  const scores = async (...args: string[]) => {
+    const { stdout } = await cellroute('evaluate', '--ground-truth', data, ...args, '--json');
+    const { kaggle, coco, cocoBoxes } = JSON.parse(stdout) as Evaluation;
+    return [kaggle.mean, coco.ap, cocoBoxes.ap].map((score) => score!.toFixed(9));
+  };
+  expect(await scores(...model)).toEqual(await scores('--pred', results));
+  const evaluate = (...args: string[]) => cellroute('evaluate', '--ground-truth', data, ...args);
+  const unserved = await evaluate('--model', join(root, 'test/ensemble'));
+  expect(unserved.stderr).toMatch(
+    /^cellroute: 3b07[\da-f]+: The image was classified as histology .*\[NO_SEGMENTER\]/,
+  );
+  const { status, stderr } = await evaluate(...model, '--where', 'split=none');
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^cellroute: No image of the data set has split=none \(--where\): its columns are /);
+});
+
 describeGolden('cellroute evaluate', { goldens: ['metrics.json'] }, () => {
   const golden = goldenJson<{
     coco_truth: object;
