@@ -29,7 +29,7 @@ export const unwritable =
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
   EACCES: 'permission denied',
-  EISDIR: 'it is a folder',
+  EISDIR: 'it is a folder, and a file is expected',
   ENOTDIR: 'a part of its path is not a folder',
   ENOSPC: 'no space is left on the disk',
   EROFS: 'the file system is read-only',

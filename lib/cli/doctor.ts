@@ -31,12 +31,11 @@ export function registerDoctor(program: Command): void {
         };
         const set = Object.entries(variables).filter(([, value]) => value !== undefined);
         line('OpenMP', set.map(([name, value]) => `${name}=${value}`).join(' ') || 'default');
+        // A checkout has its own build, so that nothing is missing.
+        const missing = diagnosis.problems.length === 0 ? 'not installed, not needed here' : 'not installed';
         for (const { name, version, expected, folder } of diagnosis.packages) {
           const asked = expected === undefined || expected === version ? '' : `, ${expected} expected`;
-          line(
-            name.replace('@cellroute/', ''),
-            version ? `${version}${asked} in ${folder}` : 'not installed',
-          );
+          line(name.replace('@cellroute/', ''), version ? `${version}${asked} in ${folder}` : missing);
         }
         line('addon', diagnosis.addon.path ?? 'not found');
         printLocations(diagnosis.addon.locations);

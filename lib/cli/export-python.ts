@@ -8,7 +8,7 @@ import { Outputs } from '../outputs.js';
 import { exportPython } from '../python/export-python.js';
 import { scriptName } from '../python/load-part.js';
 import { readConfig } from './convert.js';
-import { type ForceFlag, fileWith, withForce } from './options.js';
+import { type ForceFlag, fileWith, modelPath, withForce } from './options.js';
 import { modelThresholdsOf, type ThresholdFlags, withModelThresholds } from './thresholds.js';
 
 interface Flags extends ThresholdFlags, ForceFlag {
@@ -41,7 +41,7 @@ export function registerExportPython(program: Command): void {
       'JSON file with values of the network configuration that override those stored',
     );
   withForce(withModelThresholds(command)).action(async (model: string | undefined, flags: Flags) => {
-    const member = await memberOf(model ?? starterFolder, flags);
+    const member = await memberOf(modelPath(model ?? starterFolder), flags);
     const thresholds = { ...member.thresholds, ...modelThresholdsOf(flags) };
     const out = flags.out ?? scriptName(basename(member.path));
     const script = await exportPython(member.path, {

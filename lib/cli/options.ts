@@ -69,8 +69,12 @@ export function modelOption(purpose?: string): Option {
   return new Option(
     '-m, --model <path>',
     purpose === undefined ? `${forms} (default: ${STARTER})` : `${purpose}${forms}`,
-  ).argParser((path) => (path === 'starter' && !existsSync(path) ? starterFolder : path));
+  ).argParser(modelPath);
 }
+
+/** `starter` is the starter ensemble, unless there is a file of that name. */
+export const modelPath = (path: string): string =>
+  path === 'starter' && !existsSync(path) ? starterFolder : path;
 
 /** The option of every command that loads a classifier alone. */
 export const classifierOption = (): Option =>

@@ -5,6 +5,7 @@ import { RoutedEnsemble } from '../inference/ensemble.js';
 import { Outputs } from '../outputs.js';
 import { Report } from '../report/report.js';
 import { eachImage, reportBatch } from './batch.js';
+import { counted } from './columns.js';
 import { foundCells, printHint } from './hint.js';
 import { findImages } from './images.js';
 import {
@@ -72,7 +73,7 @@ async function report(paths: string[], options: Options): Promise<void> {
   for (const { image, reason } of batch.failures) page.addFailure(image.fileName, reason);
   await outputs.write(options.out, page.html());
   const cells = batch.done.reduce((sum, { result }) => sum + result.found.count, 0);
-  console.log(`${options.out}: ${cells} cells in ${batch.done.length} images`);
+  console.log(`${options.out}: ${counted(cells, 'cell')} in ${counted(batch.done.length, 'image')}`);
   for (const { image, result } of batch.done) printNotices(image, result.notices);
   printHint(batch.done.map(({ result }) => result.found));
   reportBatch(batch, images.length, stop);

@@ -288,6 +288,7 @@ describe('export-python', () => {
         'MIN_SCORE = 0.2 ',
       ],
       [['--router'], 'classifier.safetensors', 'WIDTH, HEIGHT = 128, 128'],
+      [['starter', '--router'], 'classifier.safetensors', 'WIDTH, HEIGHT = 128, 128'],
       [
         [join(ensemble, 'segmenter-histology.safetensors')],
         'segmenter-histology.safetensors',

@@ -14,7 +14,7 @@ test('a frequent error of the file system is reported in words', async () => {
   expect(error).toMatchObject({ code: 'FILE_UNREADABLE', cause: { code: 'ENOENT' } });
   expect(error.message).toBe(`${missing}: there is no such file or folder`);
   expect((await rejection(readFile(folder).catch(unreadable('a.json')))).message).toBe(
-    'a.json: it is a folder',
+    'a.json: it is a folder, and a file is expected',
   );
 });
 
