@@ -59,3 +59,22 @@ export async function inParts(
 /** Copies bytes to `to` at `at`, in parts. */
 export const copyInParts = (from: Uint8Array, to: Uint8Array, at = 0, check?: () => void): Promise<void> =>
   inParts(from.byteLength, PART_BYTES, (begin, end) => to.set(from.subarray(begin, end), at + begin), check);
+
+/** Milliseconds of steps before the event loop runs other work. */
+const TURN_MS = 12;
+
+/** Calls `step` for 0 to count - 1. The event loop has a turn after each 12 ms, and the signal is checked then. */
+export async function inTurns(
+  count: number,
+  step: (index: number) => void,
+  signal?: AbortSignal | undefined,
+): Promise<void> {
+  let began = performance.now();
+  for (let i = 0; i < count; i++) {
+    step(i);
+    if (performance.now() - began <= TURN_MS) continue;
+    await nextTurn();
+    signal?.throwIfAborted();
+    began = performance.now();
+  }
+}

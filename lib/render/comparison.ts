@@ -157,8 +157,8 @@ async function half(
   signal: AbortSignal | undefined,
 ): Promise<Canvas> {
   const { canvas } = scene;
-  const copy = new Canvas(canvas.width, canvas.height, Uint8Array.from(canvas.data));
-  const painter = new Painter({ ...scene, canvas: copy }, masks);
+  const copy = new Canvas(canvas.width, canvas.height, new Uint8Array(canvas.data));
+  const painter = await Painter.of({ ...scene, canvas: copy }, masks, signal);
   const met = (draw: (cell: number) => void) => (cell: number) => alone(cell) || draw(cell);
   const ifUnmatched = (draw: (cell: number) => void) => (cell: number) => alone(cell) && draw(cell);
   await paintAll(

@@ -39,13 +39,13 @@ export async function renderContactSheet(
 ): Promise<Buffer> {
   const shades: Uint8Array[] = [];
   for (let first = 0; first < tiles.length; first += columns) {
-    shades.push(...commonShades(tiles.slice(first, first + columns)));
+    shades.push(...(await commonShades(tiles.slice(first, first + columns))));
   }
   const drawn: Canvas[] = [];
   for (const [i, { sample, title }] of tiles.entries()) {
     const scene = await sceneOf(interleaved(shades[i]!), sample, tileSide, tileSide);
-    const painter = new Painter(scene, Masks.fromBatch(sample.masks));
-    const colours = neighbourColours(painter.shapes, scene.grid.width, scene.grid.height);
+    const painter = await Painter.of(scene, Masks.fromBatch(sample.masks), signal);
+    const colours = await neighbourColours(painter.shapes, scene.grid, signal);
     const outline = (cell: number) => painter.outline(cell, palette[colours[cell]!]!);
     await paintAll(painter.shapes.length, [outline], signal);
     drawn.push(withTitle(scene.canvas, { left: title, right: '' }));
@@ -54,7 +54,7 @@ export async function renderContactSheet(
 }
 
 /** Converts the values of all samples to 8 bits with one common range. */
-function commonShades(tiles: readonly SheetTile[]): Uint8Array[] {
+async function commonShades(tiles: readonly SheetTile[]): Promise<Uint8Array[]> {
   const all = new Float32Array(tiles.reduce((sum, { sample }) => sum + sample.pixels.length, 0));
   const starts: number[] = [];
   let end = 0;
@@ -63,7 +63,7 @@ function commonShades(tiles: readonly SheetTile[]): Uint8Array[] {
     starts.push(end);
     end += sample.pixels.length;
   }
-  const shades = forDisplay({ data: all, width: all.length, height: 1, channels: 1 });
+  const shades = await forDisplay({ data: all, width: all.length, height: 1, channels: 1 });
   return tiles.map(({ sample }, i) => shades.subarray(starts[i], starts[i]! + sample.pixels.length));
 }
 

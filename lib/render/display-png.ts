@@ -9,7 +9,7 @@ import { forDisplay } from './display.js';
  */
 export async function displayPng(image: RawImage, maxSide: number): Promise<Buffer> {
   const { width, height } = image;
-  const shades = forDisplay(image);
+  const shades = await forDisplay(image);
   const channels = shades.length === width * height ? 1 : 3;
   const encoder = sharp(shades, { raw: { width, height, channels }, limitInputPixels: false });
   if (Math.max(width, height) > maxSide) encoder.resize(maxSide, maxSide, { fit: 'inside' });

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import type { RawImage } from '../image/types.js';
+import { inParts, PART_VALUES } from '../in-parts.js';
 
 /** Quantiles of the values that are drawn black and white. */
 const darkShare = 0.001;
@@ -12,20 +13,24 @@ const dimBelow = 100;
  * are stretched between quantiles, with all channels alike. 8-bit images are unchanged unless they are very dark. The
  * result may be the memory of the image itself and must not be written to.
  */
-export function forDisplay(image: RawImage): Uint8Array {
+export async function forDisplay(image: RawImage): Promise<Uint8Array> {
   const { data, channels } = image;
   const colours = channels < 3 ? 1 : 3;
-  const shades = shadesOf(data, ...displayRange(image, colours));
+  const shades = await shadesOf(data, ...displayRange(image, colours));
   if (channels === colours) return shades;
   const opaque = new Uint8Array((shades.length / channels) * colours);
-  for (let from = 0, to = 0; to < opaque.length; from += channels, to += colours) {
-    for (let colour = 0; colour < colours; colour++) opaque[to + colour] = shades[from + colour]!;
-  }
+  await inParts(shades.length / channels, PART_VALUES, (begin, end) => {
+    for (let i = begin, from = begin * channels, to = begin * colours; i < end; i++) {
+      for (let colour = 0; colour < colours; colour++) opaque[to + colour] = shades[from + colour]!;
+      from += channels;
+      to += colours;
+    }
+  });
   return opaque;
 }
 
 /** Maps values between low and high to 0..255; NaN becomes 0. */
-function shadesOf(data: RawImage['data'], low: number, high: number): Uint8Array {
+async function shadesOf(data: RawImage['data'], low: number, high: number): Promise<Uint8Array> {
   if (types.isUint8Array(data) && low === 0 && high === 255) return data;
   const scale = 255 / (high - low);
   const shade = (value: number) => {
@@ -34,10 +39,14 @@ function shadesOf(data: RawImage['data'], low: number, high: number): Uint8Array
   };
   const shades = new Uint8Array(data.length);
   if (types.isFloat32Array(data)) {
-    for (let i = 0; i < data.length; i++) shades[i] = shade(data[i]!);
+    await inParts(data.length, PART_VALUES, (begin, end) => {
+      for (let i = begin; i < end; i++) shades[i] = shade(data[i]!);
+    });
   } else {
     const table = Uint8Array.from({ length: 2 ** (8 * data.BYTES_PER_ELEMENT) }, (_, value) => shade(value));
-    for (let i = 0; i < data.length; i++) shades[i] = table[data[i]!]!;
+    await inParts(data.length, PART_VALUES, (begin, end) => {
+      for (let i = begin; i < end; i++) shades[i] = table[data[i]!]!;
+    });
   }
   return shades;
 }
@@ -56,12 +65,13 @@ function sampleValues({ data, channels }: RawImage, colours: number): Float32Arr
   const pixels = data.length / channels;
   // An odd step visits all columns, because common widths are even.
   const step = Math.max(1, Math.floor(pixels / 100_000) | 1);
-  const values: number[] = [];
+  const values = new Float32Array(Math.ceil(pixels / step) * colours);
+  let count = 0;
   for (let pixel = 0; pixel < pixels; pixel += step) {
     for (let colour = 0; colour < colours; colour++) {
       const value = data[pixel * channels + colour]!;
-      if (Number.isFinite(value)) values.push(value);
+      if (Number.isFinite(value)) values[count++] = value;
     }
   }
-  return Float32Array.from(values).sort();
+  return values.subarray(0, count).sort();
 }

@@ -86,8 +86,8 @@ async function drawCells(
   { outlines, fill, opacity, scores }: Style,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const painter = new Painter(scene, cells.masks);
-  const colours = neighbourColours(painter.shapes, scene.grid.width, scene.grid.height);
+  const painter = await Painter.of(scene, cells.masks, signal);
+  const colours = await neighbourColours(painter.shapes, scene.grid, signal);
   const colourOf = (cell: number): Colour => palette[colours[cell]!]!;
   const drawings: ((cell: number) => void)[] = [];
   if (fill && opacity > 0) drawings.push((cell) => painter.tint(cell, colourOf(cell), opacity));

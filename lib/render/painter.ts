@@ -1,14 +1,12 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Colour } from '../export/palette.js';
+import { inTurns } from '../in-parts.js';
 import type { Masks } from '../mask/masks.js';
 import type { Canvas } from './canvas.js';
 import { capitalHeight, textWidth } from './font.js';
 import { drawRim } from './outline.js';
 import type { Scene } from './scene.js';
-import { type Shape, shapeOf, windowOf } from './shape.js';
+import { type Shape, shapesOf, windowOf } from './shape.js';
 
-/** Maximum milliseconds of drawing before the event loop runs other work. */
-const turn = 12;
 const white: Colour = [255, 255, 255];
 
 /** Draws cells on a scene: tints, hatching, outlines and scores. Line width depends on the size of the image. */
@@ -19,13 +17,17 @@ export class Painter {
   readonly #textScale: number;
   readonly shapes: readonly Shape[];
 
-  constructor({ canvas, grid, zoom }: Scene, masks: Masks) {
+  static async of(scene: Scene, masks: Masks, signal: AbortSignal | undefined): Promise<Painter> {
+    return new Painter(scene, await shapesOf(masks, scene.grid, signal));
+  }
+
+  private constructor({ canvas, zoom }: Scene, shapes: readonly Shape[]) {
     const longSide = Math.max(canvas.width, canvas.height);
     this.#canvas = canvas;
     this.#zoom = zoom;
     this.#thickness = Math.max(Math.min(Math.ceil(zoom / 2), 3), Math.round(longSide / 1400));
     this.#textScale = Math.ceil(longSide / 600);
-    this.shapes = Array.from({ length: masks.length }, (_, i) => shapeOf(masks, i, grid.width, grid.height));
+    this.shapes = shapes;
   }
 
   tint(cell: number, colour: Colour, opacity: number): void {
@@ -80,15 +82,5 @@ export async function paintAll(
   drawings: readonly ((cell: number) => void)[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  let began = performance.now();
-  for (const draw of drawings) {
-    for (let cell = count - 1; cell >= 0; cell--) {
-      draw(cell);
-      if (performance.now() - began > turn) {
-        await nextTurn();
-        signal?.throwIfAborted();
-        began = performance.now();
-      }
-    }
-  }
+  for (const draw of drawings) await inTurns(count, (i) => draw(count - 1 - i), signal);
 }

@@ -3,6 +3,7 @@ import { untilAborted } from '../abort.js';
 import { refuse } from '../check.js';
 import { decodeImage } from '../image/decode.js';
 import type { ImageInput, ImageReadOptions, ImageSource } from '../image/types.js';
+import { copyInParts, inParts, PART_VALUES } from '../in-parts.js';
 import { Canvas } from './canvas.js';
 import { forDisplay } from './display.js';
 
@@ -45,7 +46,8 @@ export async function prepareScene(
       `${raw.width} × ${raw.height}`,
     );
   }
-  return untilAborted(sceneOf(forDisplay(raw), raw, smallSide, maxSide), signal);
+  const scene = async () => sceneOf(await forDisplay(raw), raw, smallSide, maxSide);
+  return untilAborted(scene(), signal);
 }
 
 /** Options that read the same page or plane and channels as the result was computed from. */
@@ -77,7 +79,10 @@ export async function sceneOf(
 async function resize(shades: Uint8Array, from: Size, to: Size): Promise<Canvas> {
   const channels = shades.length === from.width * from.height ? 1 : 3;
   if (from.width === to.width && from.height === to.height) {
-    return new Canvas(to.width, to.height, channels === 3 ? Uint8Array.from(shades) : greyToRgb(shades));
+    if (channels === 1) return new Canvas(to.width, to.height, await greyToRgb(shades));
+    const canvas = new Canvas(to.width, to.height);
+    await copyInParts(shades, canvas.data);
+    return canvas;
   }
   const { data, info } = await sharp(shades, {
     raw: { ...sizeOf(from), channels },
@@ -86,15 +91,17 @@ async function resize(shades: Uint8Array, from: Size, to: Size): Promise<Canvas>
     .resize(to.width, to.height, { kernel: to.width > from.width ? 'cubic' : 'lanczos3', fit: 'fill' })
     .raw()
     .toBuffer({ resolveWithObject: true });
-  return new Canvas(to.width, to.height, info.channels === 3 ? data : greyToRgb(data));
+  return new Canvas(to.width, to.height, info.channels === 3 ? data : await greyToRgb(data));
 }
 
 const sizeOf = ({ width, height }: Size): Size => ({ width, height });
 
-function greyToRgb(grey: Uint8Array): Uint8Array {
+async function greyToRgb(grey: Uint8Array): Promise<Uint8Array> {
   const rgb = new Uint8Array(3 * grey.length);
-  for (let i = 0, at = 0; i < grey.length; i++, at += 3) {
-    rgb[at] = rgb[at + 1] = rgb[at + 2] = grey[i]!;
-  }
+  await inParts(grey.length, PART_VALUES, (begin, end) => {
+    for (let i = begin, at = 3 * begin; i < end; i++, at += 3) {
+      rgb[at] = rgb[at + 1] = rgb[at + 2] = grey[i]!;
+    }
+  });
   return rgb;
 }

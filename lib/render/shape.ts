@@ -1,3 +1,4 @@
+import { inTurns } from '../in-parts.js';
 import type { Masks, RowRun } from '../mask/masks.js';
 import type { MaskWindow } from './outline.js';
 
@@ -25,6 +26,17 @@ export function shapeOf(masks: Masks, index: number, width: number, height: numb
     bottom = Math.max(bottom, y + 1);
   }
   return { runs, left, top, width: Math.max(0, right - left), height: Math.max(0, bottom - top) };
+}
+
+/** The shapes of all masks; see {@link shapeOf}. */
+export async function shapesOf(
+  masks: Masks,
+  grid: { width: number; height: number },
+  signal?: AbortSignal | undefined,
+): Promise<Shape[]> {
+  const shapes: Shape[] = [];
+  await inTurns(masks.length, (i) => shapes.push(shapeOf(masks, i, grid.width, grid.height)), signal);
+  return shapes;
 }
 
 function coarser(runs: readonly RowRun[], masks: Masks, width: number, height: number): RowRun[] {

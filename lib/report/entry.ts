@@ -1,10 +1,11 @@
 import type { ImageInput } from '../image/types.js';
+import { inTurns } from '../in-parts.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import { neighbourColours } from '../render/colours.js';
 import { encode } from '../render/encode.js';
 import { outlinePath } from '../render/outline-path.js';
 import { prepareScene } from '../render/scene.js';
-import { shapeOf } from '../render/shape.js';
+import { shapesOf } from '../render/shape.js';
 
 /** One image of a report, in compact form. */
 export interface ReportEntry {
@@ -33,6 +34,9 @@ export interface EntryCells {
   outline: string[];
 }
 
+/** Cells whose outlines are traced together. */
+const OUTLINES = 128;
+
 export async function entryOf(
   name: string,
   image: ImageInput,
@@ -46,9 +50,15 @@ export async function entryOf(
   const webp = await encode(scene.canvas, 'webp');
   const { masks } = cells;
   const { grid } = scene;
-  const shapes = Array.from({ length: cells.length }, (_, i) => shapeOf(masks, i, grid.width, grid.height));
+  const shapes = await shapesOf(masks, grid, signal);
   const boxes = masks.boxes();
-  const contours = masks.contours();
+  const outline: string[] = [];
+  const draw = (block: number) => {
+    const count = Math.min(OUTLINES, cells.length - block * OUTLINES);
+    const contours = masks.select(Array.from({ length: count }, (_, i) => block * OUTLINES + i)).contours();
+    for (let i = 0; i < count; i++) outline.push(outlinePath(contours.polygons(i)));
+  };
+  await inTurns(Math.ceil(cells.length / OUTLINES), draw, signal);
   const middle = (axis: 0 | 1) =>
     Array.from({ length: cells.length }, (_, i) => (boxes[4 * i + axis]! + boxes[4 * i + axis + 2]!) / 2);
   return {
@@ -71,8 +81,8 @@ export async function entryOf(
       label: Array.from(cells.labels),
       x: middle(0),
       y: middle(1),
-      colour: Array.from(neighbourColours(shapes, grid.width, grid.height)),
-      outline: Array.from({ length: cells.length }, (_, i) => outlinePath(contours.polygons(i))),
+      colour: Array.from(await neighbourColours(shapes, grid, signal)),
+      outline,
     },
   };
 }

@@ -8,7 +8,7 @@ import { Masks } from '../../lib/mask/masks.js';
 import { neighbourColours } from '../../lib/render/colours.js';
 import { drawText, textWidth } from '../../lib/render/font.js';
 import { type OverlayOptions, renderOverlay } from '../../lib/render/overlay.js';
-import { type Shape, shapeOf } from '../../lib/render/shape.js';
+import { shapesOf as allShapesOf, type Shape, shapeOf } from '../../lib/render/shape.js';
 import { titleOf } from '../../lib/render/title.js';
 
 /** A result whose cell k has the pixels of label k + 1. */
@@ -42,7 +42,7 @@ function shapesOf(map: Uint16Array, mapWidth: number, count: number): Shape[] {
 }
 
 const coloursOf = (map: Uint16Array, mapWidth: number, count: number) =>
-  neighbourColours(shapesOf(map, mapWidth, count), mapWidth, map.length / mapWidth);
+  neighbourColours(shapesOf(map, mapWidth, count), { width: mapWidth, height: map.length / mapWidth });
 
 async function render(image: RawImage, result: Segmentation, options: OverlayOptions = {}) {
   const png = await renderOverlay(image, result, { title: false, ...options });
@@ -92,7 +92,10 @@ function pixelsWhere(test: (x: number, y: number) => boolean): [number, number][
   for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) if (test(x, y)) found.push([x, y]);
   return found;
 }
-const colours = coloursOf(labels, width, 5);
+let colours: Uint8Array;
+beforeAll(async () => {
+  colours = await coloursOf(labels, width, 5);
+});
 const colourAt = (x: number, y: number) => [...palette[colours[labelAt(x, y) - 1]!]!];
 
 describe('an overlay', () => {
@@ -181,7 +184,7 @@ describe('an overlay', () => {
     expect([drawn.width, drawn.height]).toEqual([250, 6]);
     // 4 × 4 pixels become one, whose centre lies on the corner of pixel (2, 2)
     const shapes = Array.from({ length: 5 }, (_, i) => shapeOf(result.cells.masks, i, 250, 6));
-    const small = neighbourColours(shapes, 250, 6);
+    const small = await neighbourColours(shapes, { width: 250, height: 6 });
     for (let y = 0; y < 6; y++) {
       for (let x = 0; x < 250; x++) {
         const label = labelAt(4 * x + 2, 4 * y + 2);
@@ -303,7 +306,7 @@ describe('an overlay', () => {
 });
 
 describe('colours', () => {
-  test('of cells within a few pixels of each other differ', () => {
+  test('of cells within a few pixels of each other differ', async () => {
     const side = 200;
     const seeds = Array.from({ length: 150 }, (_, i) => [(i * 7919) % side, (i * 104_729) % side] as const);
     const map = Uint16Array.from({ length: side * side }, (_, at) => {
@@ -319,7 +322,7 @@ describe('colours', () => {
       // A gap of background between some
       return second - nearest < 3 ? 0 : best + 1;
     });
-    const chosen = coloursOf(map, side, seeds.length);
+    const chosen = await coloursOf(map, side, seeds.length);
     let met = 0;
     let alike = 0;
     for (let at = 0; at < map.length; at++) {
@@ -343,15 +346,15 @@ describe('colours', () => {
   test.each([
     [4, false],
     [5, true],
-  ])('of a cell %i pixels from another can be the same: %p', (distance, same) => {
+  ])('of a cell %i pixels from another can be the same: %p', async (distance, same) => {
     // As many cells as colours, each with a different one; a further cell would reuse the first colour
     const row = new Uint16Array(20 * palette.length);
     for (let cell = 0; cell < palette.length; cell++) row[20 * cell] = cell + 1;
     row[distance] = palette.length + 1;
-    const chosen = coloursOf(row, row.length, palette.length + 1);
+    const chosen = await coloursOf(row, row.length, palette.length + 1);
     expect(new Set(chosen.subarray(0, palette.length)).size).toBe(palette.length);
     expect(chosen[palette.length] === chosen[0]).toBe(same);
-    const column = coloursOf(row, 1, palette.length + 1);
+    const column = await coloursOf(row, 1, palette.length + 1);
     expect(column).toEqual(chosen);
   });
 
@@ -373,20 +376,47 @@ describe('colours', () => {
     }
   });
 
-  test('of a cell do not depend on cells with lower scores', () => {
+  test('of a cell do not depend on cells with lower scores', async () => {
     const shapes = shapesOf(labels, width, 5);
-    const all = neighbourColours(shapes, width, height);
+    const all = await neighbourColours(shapes, { width, height });
     for (let count = 1; count < 5; count++) {
-      expect(neighbourColours(shapes.slice(0, count), width, height)).toEqual(all.subarray(0, count));
+      expect(await neighbourColours(shapes.slice(0, count), { width, height })).toEqual(
+        all.subarray(0, count),
+      );
     }
   });
 
-  test('of overlapping cells differ', () => {
+  test('of many cells are chosen in several turns of the event loop', async () => {
+    const side = 1000;
+    const counts = Array.from({ length: 4000 }, (_, i) => {
+      const first = 25 * i;
+      return `${first * 10 + 1} 200`;
+    });
+    const masks = Masks.fromKaggle(counts, { width: side, height: side });
+    let turns = 0;
+    let counting = true;
+    const count = () => {
+      turns++;
+      if (counting) setImmediate(count);
+    };
+    const now = jest.spyOn(performance, 'now');
+    // Each step takes a millisecond.
+    now.mockImplementation(() => now.mock.calls.length);
+    count();
+    const shapes = await allShapesOf(masks, masks);
+    await neighbourColours(shapes, masks);
+    counting = false;
+    now.mockRestore();
+    expect(shapes).toHaveLength(4000);
+    expect(turns).toBeGreaterThan(4000 / 13);
+  });
+
+  test('of overlapping cells differ', async () => {
     const pixels = new Uint8Array(20 * 100).fill(1, 0, 100);
     for (let cell = 1; cell < 20; cell++) pixels[cell * 100 + 55] = 1;
     const masks = Masks.encode(pixels, { width: 10, height: 10 });
     const shapes = Array.from(masks, (_, i) => shapeOf(masks, i, 10, 10));
-    const [large, ...small] = neighbourColours(shapes, 10, 10);
+    const [large, ...small] = await neighbourColours(shapes, { width: 10, height: 10 });
     expect(small).not.toContain(large);
   });
 });
