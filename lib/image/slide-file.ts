@@ -1,3 +1,5 @@
+import type { SignalOptions } from '../abort.js';
+import { checkOptions } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { type CheckedLimits, checkSize } from './limits.js';
 import { interleave } from './pixels.js';
@@ -41,7 +43,9 @@ export abstract class FileSlide implements Slide {
     this.#limits = limits;
   }
 
-  async read(window: SlideWindow, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<RawImage> {
+  async read(window: SlideWindow, options: SignalOptions = {}): Promise<RawImage> {
+    checkOptions(options, ['signal']);
+    const { signal } = options;
     if (this.#closed) {
       throw new CellrouteError('DISPOSED', 'This slide was closed; open it again to read it.');
     }

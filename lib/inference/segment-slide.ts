@@ -8,6 +8,7 @@ import type { Route, RoutedSegmentation, Segmentation } from './result.js';
 import { checkSlideOptions, type SlideRowsOptions, type SlideSegmentOptions } from './slide-options.js';
 import {
   checkPlan,
+  checkPlanModel,
   imageFingerprint,
   type SlideNetwork,
   type SlidePlan,
@@ -230,9 +231,10 @@ function checkSegmenter(segmenter: SlideSegmenter): void {
 
 async function plannedNetwork(own: Call, segmenter: SlideSegmenter, plan: SlidePlan): Promise<SlideNetwork> {
   checkSegmenter(segmenter);
+  checkPlan(plan);
   const network = segmenter.slideNetwork(plan);
   network.model.join(own);
-  await checkPlan(own, plan, network);
+  await checkPlanModel(own, plan, network);
   return network;
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../canonical-json.js';
 import { checkObject, refuse } from '../check.js';
 import type { MaskRCNNConfig } from '../config/mask-rcnn.js';
 import { fitIntensity } from '../image/intensity.js';
@@ -96,7 +97,7 @@ export async function makePlan(
     columns: columns.length / 2,
     rows: rows.length / 2,
     tiling,
-    request: { ...request, profile: false },
+    request,
     raisesLimits,
     range,
     background: await backgroundOf(options.skipBackground, sample),
@@ -104,17 +105,22 @@ export async function makePlan(
   };
   const image = (await imageFingerprint(own, slide)) ?? hashOf(sample);
   const weights = identified ? await fingerprintOf(own, model, precision) : '';
-  const id = createHash('sha256')
-    .update(JSON.stringify([VERSION, image, weights, decided]))
+  const plan = { image, model: weights, ...decided };
+  return { id: idOf(plan), ...plan, notices: [...notices, ...fitting] };
+}
+
+/** The properties of a plan that decide the cells of a slide. */
+const DECISIVE = [
+  ...(['image', 'model', 'level', 'width', 'height', 'downsample', 'scale', 'columns', 'rows'] as const),
+  ...(['tiling', 'request', 'raisesLimits', 'range', 'background', 'route'] as const),
+] as const;
+
+function idOf(plan: Pick<SlidePlan, (typeof DECISIVE)[number]>): string {
+  const decisive = Object.fromEntries(DECISIVE.map((key) => [key, plan[key]]));
+  const request = { ...plan.request, profile: false };
+  return createHash('sha256')
+    .update(canonicalJson([VERSION, { ...decisive, request }]))
     .digest('hex');
-  return {
-    id,
-    image,
-    model: weights,
-    ...decided,
-    request,
-    notices: [...notices, ...fitting],
-  };
 }
 
 /** The fingerprint of a slide that has one. Not waited for after an abort: a caller's own slide may not observe the signal. */
@@ -140,16 +146,20 @@ function hashOf({ data, width, height, channels }: RawImage): string {
     .digest('hex');
 }
 
-/** Refuses a value that is not a plan, and a plan of another network. @internal */
-export async function checkPlan(
+/** Refuses a value that is not a plan, and a plan that was changed. @internal */
+export function checkPlan(plan: SlidePlan): void {
+  checkObject('plan', plan);
+  if (plan.model === '' || plan.id !== idOf(plan)) {
+    throw refuse('plan', 'an unchanged plan, as planSlide returns it', plan);
+  }
+}
+
+/** Refuses a plan of another network. @internal */
+export async function checkPlanModel(
   own: Call,
   plan: SlidePlan,
   { model, precision }: SlideNetwork,
 ): Promise<void> {
-  const given = checkObject('plan', plan);
-  if (typeof given.id !== 'string' || typeof given.rows !== 'number' || given.model === '') {
-    throw refuse('plan', 'a plan, as planSlide returns it', plan);
-  }
   if ((await fingerprintOf(own, model, precision)) !== plan.model) {
     throw refuse('plan', 'a plan of this model', plan);
   }

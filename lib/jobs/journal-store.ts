@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { SignalOptions } from '../abort.js';
 import { checkNumber, checkOptions, checkString } from '../check.js';
 import type { Progress } from '../native/job.js';
 import { JobChanges } from './changes.js';
@@ -212,7 +213,9 @@ export class JournalJobStore<Input, Output> implements JobStore<Input, Output> {
     return { ...entry.job };
   }
 
-  async *events(id: string, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Job, void, undefined> {
+  async *events(id: string, options: SignalOptions = {}): AsyncGenerator<Job, void, undefined> {
+    checkOptions(options, ['signal']);
+    const { signal } = options;
     const entry = this.#find(id);
     yield* entry.changes.follow(() => ({ ...entry.job }), signal);
   }

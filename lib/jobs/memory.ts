@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { SignalOptions } from '../abort.js';
 import { checkNumber, checkOptions, checkString, refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import type { Progress } from '../native/job.js';
@@ -168,7 +169,9 @@ export class MemoryJobStore<Input, Output> implements JobStore<Input, Output> {
     return { ...entry.job };
   }
 
-  async *events(id: string, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Job, void, undefined> {
+  async *events(id: string, options: SignalOptions = {}): AsyncGenerator<Job, void, undefined> {
+    checkOptions(options, ['signal']);
+    const { signal } = options;
     const { job, changes } = this.#find(id);
     yield* changes.follow(() => ({ ...job }), signal);
   }

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobsOptions, Queue, QueueEvents } from 'bullmq';
 import type { Redis } from 'ioredis';
+import type { SignalOptions } from '../abort.js';
 import { checkNumber, checkOptions, checkString } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { busy, failureAsError, jobConflict, jobNotFound, unfinished } from '../jobs/errors.js';
@@ -129,7 +130,9 @@ export class BullQueue implements JobQueue, WorkedQueue {
     return this.get(id);
   }
 
-  async *events(id: string, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Job, void, undefined> {
+  async *events(id: string, options: SignalOptions = {}): AsyncGenerator<Job, void, undefined> {
+    checkOptions(options, ['signal']);
+    const { signal } = options;
     let seen = '';
     while (!signal?.aborted) {
       const next = this.#nextChange(id);

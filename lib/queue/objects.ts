@@ -2,7 +2,8 @@
 // implements it with buckets.
 import { readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { checkString, refuse } from '../check.js';
+import type { SignalOptions } from '../abort.js';
+import { checkOptions, checkString, refuse } from '../check.js';
 import { unreadable, unwritable } from '../file-errors.js';
 import { createAtomically, makeFolder } from '../weights/atomic.js';
 
@@ -74,7 +75,9 @@ export class FileObjects implements ObjectStore {
     return info?.isFile() ?? false;
   }
 
-  async get(key: string, { signal }: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
+  async get(key: string, options: SignalOptions = {}): Promise<Uint8Array> {
+    checkOptions(options, ['signal']);
+    const { signal } = options;
     const path = this.pathOf(key);
     return readFile(path, signal ? { signal } : {}).catch(unreadable(path, signal));
   }

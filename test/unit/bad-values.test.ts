@@ -18,6 +18,7 @@ import {
   writeOmeZarr,
 } from '../../lib/index.js';
 import { compareEvaluations, metricOf } from '../../lib/metrics.js';
+import { FileObjects } from '../../lib/queue.js';
 import { renderComparison, renderOverlay } from '../../lib/render.js';
 import { Report } from '../../lib/report.js';
 import { Dataset, datasetFrom } from '../../lib/train.js';
@@ -30,6 +31,7 @@ const image = {
 };
 type Call = (value: never) => unknown;
 const calls: [string, Call][] = [
+  ['objects.get(options)', (value) => new FileObjects('objects').get('key', value)],
   ['kaggleCsv(images)', (value) => kaggleCsv(value)],
   ['kaggleTrainCsv(images)', (value) => kaggleTrainCsv(value)],
   ['kaggleTrainCsv(options)', (value) => kaggleTrainCsv([], value)],

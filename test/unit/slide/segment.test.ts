@@ -254,6 +254,22 @@ describe('rows as jobs', () => {
     expect(error.message).toMatch(message);
   });
 
+  test('are refused for a plan that was changed, and not for another order of its properties', async () => {
+    const slide = await openSlide(path);
+    const values = Object.entries(plan).filter(([key]) => key !== 'notices');
+    expect(values.length).toBeGreaterThan(10);
+    for (const [key, value] of values) {
+      const { [key as 'id']: _, ...without } = plan;
+      const altered = typeof value === 'object' ? { ...value, more: 1 } : `${value}1`;
+      for (const changed of [without, { ...plan, [key]: altered }]) {
+        const error = await rejection(segmentSlideRow(segmenter, slide, changed as SlidePlan, 1));
+        expect({ key, ...error.details }).toMatchObject({ key, option: 'plan' });
+      }
+    }
+    const reordered = Object.fromEntries(Object.entries(plan).reverse()) as unknown as SlidePlan;
+    expect(Buffer.compare(await segmentSlideRow(segmenter, slide, reordered, 1), rows[1]!)).toBe(0);
+  });
+
   test('are refused for another plan, slide or model', async () => {
     const slide = await openSlide(path);
     const other = await planSlide(segmenter, slide, { tiles, minScore: 0.7 });
@@ -270,6 +286,12 @@ describe('rows as jobs', () => {
     expect((await rejection(segmentSlideRow(segmenter, slide, plan, 3))).details?.option).toBe('row');
     expect((await rejection(segmentSlideRow(segmenter, slide, {} as never, 0))).details?.option).toBe('plan');
   });
+});
+
+test.each([null, 7, { level: 1 }, { signal: 1 }])('options of a window are refused: %j', async (options) => {
+  const slide = await openSlide(path);
+  const error = await rejection(slide.read({ x: 0, y: 0, width: 8, height: 8 }, options as never));
+  expect(error.code).toBe('INVALID_ARGUMENT');
 });
 
 test('a slide whose fingerprint takes long does not delay an abort', async () => {
