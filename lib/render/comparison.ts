@@ -102,12 +102,12 @@ async function draw(
   const misses = foundBy.filter((prediction) => prediction === -1).length;
   const falseDetections = groundTruthOf.filter((cell) => cell === -1).length;
   const both = join(
-    withTitle(left, {
+    await withTitle(left, {
       left: `ground truth · ${cellsPhrase(groundTruth.length)}`,
       notes: [{ text: misses === 0 ? 'none missed' : `${misses} missed`, colour: missed }],
       right: '',
     }),
-    withTitle(right, {
+    await withTitle(right, {
       left: `prediction · ${cellsPhrase(predicted.masks.length)}`,
       notes: [
         {

@@ -48,7 +48,7 @@ export async function renderContactSheet(
     const colours = await neighbourColours(painter.shapes, scene.grid, signal);
     const outline = (cell: number) => painter.outline(cell, palette[colours[cell]!]!);
     await paintAll(painter.shapes.length, [outline], signal);
-    drawn.push(withTitle(scene.canvas, { left: title, right: '' }));
+    drawn.push(await withTitle(scene.canvas, { left: title, right: '' }));
   }
   return encode(sheetOf(drawn, columns), 'png');
 }

@@ -71,7 +71,7 @@ export async function renderHeatMap(
           right: '',
         }
       : { left: title || '', right: '' };
-  const drawn = title === false ? canvas : withTitle(canvas, text);
+  const drawn = title === false ? canvas : await withTitle(canvas, text);
   return untilAborted(encode(drawn, format), signal);
 }
 

@@ -1,4 +1,5 @@
 import type { Colour } from '../export/palette.js';
+import { copyInParts } from '../in-parts.js';
 import type { RoutedSegmentation, Segmentation } from '../inference/result.js';
 import { Canvas } from './canvas.js';
 import { capitalHeight, textWidth } from './font.js';
@@ -42,7 +43,7 @@ export function percent(probability: number): string {
 }
 
 /** Returns a copy of the image below a title bar. A title that is too long is drawn smaller, then truncated. */
-export function withTitle(image: Canvas, { left, notes = [], right }: Title): Canvas {
+export async function withTitle(image: Canvas, { left, notes = [], right }: Title): Promise<Canvas> {
   const largest = Math.min(4, Math.ceil(Math.max(image.width, image.height) / 600));
   const margin = 5 * largest;
   const room = image.width - 2 * margin;
@@ -54,7 +55,7 @@ export function withTitle(image: Canvas, { left, notes = [], right }: Title): Ca
   const bar = (capitalHeight + 9) * largest;
   const canvas = new Canvas(image.width, image.height + bar);
   canvas.fill(0, 0, canvas.width, bar, background);
-  canvas.place(image, 0, bar);
+  await copyInParts(image.data, canvas.data, 3 * bar * canvas.width);
   const top = Math.round((bar - capitalHeight * scale) / 2);
   const write = (text: string, at: number, colour: Colour) => {
     const shown = cut(text, margin + room - at, scale);
