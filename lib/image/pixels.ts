@@ -1,13 +1,19 @@
+import { types } from 'node:util';
 import { inParts, PART_VALUES } from '../in-parts.js';
 import type { RawImage } from './types.js';
 
 type Values = RawImage['data'];
-type Make = new (length: number) => Values;
+
+/** A new array of the type of another. Not by its constructor: that of a Buffer is deprecated. */
+export function arrayLike(values: Values, length: number): Values {
+  if (types.isUint8Array(values)) return new Uint8Array(length);
+  return types.isUint16Array(values) ? new Uint16Array(length) : new Float32Array(length);
+}
 
 /** Selects channels of interleaved pixels, in the given order. */
 export async function pickChannels(data: Values, samples: number, picks: readonly number[]): Promise<Values> {
   const pixels = data.length / samples;
-  const picked = new (data.constructor as Make)(pixels * picks.length);
+  const picked = arrayLike(data, pixels * picks.length);
   await inParts(pixels, PART_VALUES, (begin, end) => {
     for (const [c, pick] of picks.entries()) {
       for (let p = begin; p < end; p++) picked[p * picks.length + c] = data[p * samples + pick]!;
@@ -20,7 +26,7 @@ export async function pickChannels(data: Values, samples: number, picks: readonl
 export async function interleave(channels: readonly Values[]): Promise<Values> {
   const [first] = channels as [Values];
   if (channels.length === 1) return first;
-  const joined = new (first.constructor as Make)(first.length * channels.length);
+  const joined = arrayLike(first, first.length * channels.length);
   await inParts(first.length, PART_VALUES, (begin, end) => {
     for (const [c, values] of channels.entries()) {
       for (let p = begin; p < end; p++) joined[p * channels.length + c] = values[p]!;

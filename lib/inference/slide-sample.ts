@@ -1,6 +1,7 @@
 // Measurements of a slide before its tiles are segmented, from a sample of its pixels.
 import { setImmediate as turn } from 'node:timers/promises';
 import { CellrouteError } from '../errors.js';
+import { arrayLike } from '../image/pixels.js';
 import type { Slide, SlideWindow } from '../image/slide.js';
 import { readWindow } from '../image/slide-window.js';
 import type { RawImage } from '../image/types.js';
@@ -82,9 +83,7 @@ export async function readSample(
   }
   const [first] = parts as [RawImage];
   if (parts.length === 1) return first;
-  const data = new (first.data.constructor as new (length: number) => RawImage['data'])(
-    first.data.length * parts.length,
-  );
+  const data = arrayLike(first.data, first.data.length * parts.length);
   for (const [i, part] of parts.entries()) {
     checkAlike(part, first);
     data.set(part.data, i * first.data.length);

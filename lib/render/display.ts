@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { arrayLike } from '../image/pixels.js';
 import type { RawImage } from '../image/types.js';
 import { inParts, PART_VALUES } from '../in-parts.js';
 
@@ -66,12 +67,7 @@ function sampleValues({ data, channels }: RawImage, colours: number): RawImage['
   // An odd step visits all columns, because common widths are even.
   const step = Math.max(1, Math.floor(pixels / 100_000) | 1);
   // Whole numbers are sorted several times as fast as floats.
-  const Values = types.isUint8Array(data)
-    ? Uint8Array
-    : types.isUint16Array(data)
-      ? Uint16Array
-      : Float32Array;
-  const values = new Values(Math.ceil(pixels / step) * colours);
+  const values = arrayLike(data, Math.ceil(pixels / step) * colours);
   let count = 0;
   for (let pixel = 0; pixel < pixels; pixel += step) {
     for (let colour = 0; colour < colours; colour++) {

@@ -213,3 +213,9 @@ describe('a palette', () => {
     expect(Array.from(data)).toEqual(Array.from(values, (value) => 255 - value));
   });
 });
+
+test('channels of a Buffer with pixels are selected without a deprecated constructor', async () => {
+  const image = { data: Buffer.from([1, 2, 3, 4, 5, 6]), width: 2, height: 1, channels: 3 } as const;
+  const { data } = await decodeImage(image, { channels: [1] });
+  expect([Buffer.isBuffer(data), ...data]).toEqual([false, 2, 5]);
+});
