@@ -113,6 +113,10 @@ function checkArray(
   where: string,
 ): Omit<ZarrLevel, 'toRead'> {
   const { shape, chunks } = array;
+  // zarrita does not check them.
+  if (!Array.isArray(shape) || !Array.isArray(chunks) || shape.length !== chunks.length) {
+    throw damaged(where, 'the shapes of an array and its chunks do not fit');
+  }
   const type = array.dtype as string;
   if (!isSample(type)) {
     throw new CellrouteError(

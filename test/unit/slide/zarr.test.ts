@@ -275,6 +275,12 @@ describe('what is refused', () => {
       code: 'IMAGE_UNSUPPORTED',
       details: { got: 'int32' },
     });
+    for (const configuration of [{}, 7, { chunk_shape: 'x' }, { chunk_shape: [64, 64] }]) {
+      array({ chunk_grid: { name: 'regular', configuration } });
+      expect((await rejection(openSlide(path))).code).toBe('IMAGE_UNREADABLE');
+    }
+    array({ shape: null });
+    expect((await rejection(openSlide(path))).code).toBe('IMAGE_UNREADABLE');
     array({ chunk_grid: { name: 'regular', configuration: { chunk_shape: [1, 40_000, 40_000] } } });
     expect((await rejection(openSlide(path))).code).toBe('IMAGE_TOO_LARGE');
     array({});
