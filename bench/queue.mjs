@@ -389,7 +389,8 @@ if (options.one === 'segment-on-demand') {
   rmSync(folder, { recursive: true });
   console.log(JSON.stringify(result));
 } else {
-  const burn = 'let x = 0; for (;;) x += Math.sqrt(x + 1);';
+  // Ends with this process, also if that is killed.
+  const burn = `while (process.ppid === ${process.pid}) for (let i = 0, x = 0; i < 1e7; i++) x += Math.sqrt(x + 1);`;
   const load = Array.from({ length: Number(options.busy) }, () => spawn(process.execPath, ['-e', burn]));
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   console.log(`cellroute ${version}, Node ${process.version}, ${load.length} busy processes`);
