@@ -38,12 +38,13 @@ export const isWebAddress = (path: string): boolean => /^https?:\/\//i.test(path
 export async function findImages(paths: readonly string[], { slides = false } = {}): Promise<ImageFile[]> {
   const found: string[] = [];
   for (const path of paths) {
-    if (slides && (isWebAddress(path) || (await isZarrFolder(path)))) {
+    const isZarr = await isZarrFolder(path);
+    if (slides && (isWebAddress(path) || isZarr)) {
       found.push(path);
       continue;
     }
     const info = await stat(path).catch(unreadable(path));
-    if (info.isDirectory() && (await isZarrFolder(path))) {
+    if (isZarr) {
       throw new CellrouteError(
         'IMAGE_UNSUPPORTED',
         `${path} is an OME-Zarr image, which the commands segment, segment-slide and submit --slides read`,

@@ -58,7 +58,7 @@ export abstract class FileSlide implements Slide {
     return { data, width, height, channels, source: this.source };
   }
 
-  abstract fingerprint(options?: { signal?: AbortSignal | undefined }): Promise<string>;
+  abstract fingerprint(options?: SignalOptions): Promise<string>;
 
   async close(): Promise<void> {
     this.#closed = true;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
-import { untilAborted } from '../abort.js';
+import { type SignalOptions, untilAborted } from '../abort.js';
 import { CellrouteError } from '../errors.js';
 import { unreadable as unreadableFile } from '../file-errors.js';
 import type { CheckedLimits } from './limits.js';
@@ -241,7 +241,7 @@ class TiffSlide extends FileSlide {
     return values;
   }
 
-  async fingerprint({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<string> {
+  async fingerprint({ signal }: SignalOptions = {}): Promise<string> {
     const handle = await open(this.#path).catch(unreadableFile(this.#path));
     try {
       const hash = createHash('sha256').update(String(this.#byteLength));

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { untilAborted } from '../abort.js';
+import { type SignalOptions, untilAborted } from '../abort.js';
 import { refuse } from '../check.js';
 import { CellrouteError } from '../errors.js';
 import { inParts, PART_VALUES } from '../in-parts.js';
@@ -147,8 +147,7 @@ function checkArray(
 
 class ZarrSlide extends FileSlide {
   readonly #where: string;
-  readonly #arrays: readonly ZarrArray[];
-  readonly #toRead: readonly ArrayToRead[];
+  readonly #kept: readonly ZarrLevel[];
   readonly #multiscale: Multiscale;
 
   constructor(
@@ -207,49 +206,38 @@ class ZarrSlide extends FileSlide {
       limits: selection.limits,
     });
     this.#where = where;
-    this.#arrays = kept.map((level) => level.array);
-    this.#toRead = kept.map((level) => level.toRead);
+    this.#kept = kept;
     this.#multiscale = multiscale;
   }
 
   protected bytesPerSample(level: number): number {
-    return arrays[this.#arrays[level]!.dtype].BYTES_PER_ELEMENT;
+    return arrays[this.#kept[level]!.array.dtype].BYTES_PER_ELEMENT;
   }
 
   protected async readChannels(
     window: LevelWindow,
     signal: AbortSignal | undefined,
   ): Promise<RawImage['data'][]> {
-    const values: RawImage['data'][] = [];
-    for (const channel of this.source.channels) {
-      const region = this.#readChannel(window, channel, signal);
-      values.push(
-        await untilAborted(region, signal).catch((error: unknown) => {
-          throw unreadable(this.#where, error, signal);
-        }),
-      );
-    }
-    return values;
+    return untilAborted(this.#readChunks(window, signal), signal).catch((error: unknown) => {
+      throw unreadable(this.#where, error, signal);
+    });
   }
 
-  async #readChannel(
-    window: LevelWindow,
-    channel: number,
-    signal: AbortSignal | undefined,
-  ): Promise<RawImage['data']> {
-    const { chunks, dtype } = this.#arrays[window.level]!;
+  async #readChunks(window: LevelWindow, signal: AbortSignal | undefined): Promise<RawImage['data'][]> {
+    const { array, toRead } = this.#kept[window.level]!;
+    const { chunks, dtype } = array;
     const { axes } = this.#multiscale;
+    const { channels, z = 0, t = 0 } = this.source;
     const samples = chunks.reduce((product, length) => product * length, 1);
     const chunkBytes = samples * arrays[dtype].BYTES_PER_ELEMENT;
     const atATime = Math.max(1, Math.min(CHUNKS_AT_A_TIME, Math.floor(MAX_CHUNK_BYTES / chunkBytes)));
-    const data = new arrays[dtype](window.width * window.height);
-    const lengthOf = (axis: 'x' | 'y') => chunks[axes.indexOf(axis)]!;
-    const parts = partsOf(window, lengthOf('x'), lengthOf('y'));
-    const readPart = async (part: Part) => {
-      const { z = 0, t = 0 } = this.source;
-      const at = { z, t, c: channel, y: part.y, x: part.x };
+    const values = channels.map(() => new arrays[dtype](window.width * window.height));
+    const lengthOf = (axis: 'c' | 'y' | 'x') => chunks[axes.indexOf(axis)] ?? 1;
+    const chunkOf = (channel: number) => Math.floor(channel / lengthOf('c'));
+    const readPart = async (part: Part, chunkIndex: number) => {
+      const at = { z, t, c: chunkIndex * lengthOf('c'), y: part.y, x: part.x };
       const coordinates = axes.map((axis, i) => Math.floor(at[axis] / chunks[i]!));
-      const chunk = await zarrThread.read(this.#toRead[window.level]!, coordinates, signal);
+      const chunk = await zarrThread.read(toRead, coordinates, signal);
       const got = chunk.data.length;
       // zarrita does not check it.
       if (got !== samples) {
@@ -257,36 +245,46 @@ class ZarrSlide extends FileSlide {
           `the chunk ${coordinates.join('/')} has ${got} samples, and its shape has ${samples}`,
         );
       }
-      const begin = axes.reduce((sum, axis, i) => sum + (at[axis] % chunks[i]!) * chunk.stride[i]!, 0);
-      const from = {
-        data: chunk.data.subarray(begin),
-        row: chunk.stride[axes.indexOf('y')]!,
-        column: chunk.stride[axes.indexOf('x')]!,
-      };
-      const to = {
-        data: data.subarray((part.y - window.y) * window.width + part.x - window.x),
-        row: window.width,
-      };
-      await copyRows(from, to, part, () => signal?.throwIfAborted());
+      const [row, column] = [chunk.stride[axes.indexOf('y')]!, chunk.stride[axes.indexOf('x')]!];
+      for (const [i, channel] of channels.entries()) {
+        if (chunkOf(channel) !== chunkIndex) continue;
+        const place = { ...at, c: channel };
+        const begin = axes.reduce((sum, axis, k) => sum + (place[axis] % chunks[k]!) * chunk.stride[k]!, 0);
+        const to = values[i]!.subarray((part.y - window.y) * window.width + part.x - window.x);
+        await copyRows(
+          { data: chunk.data.subarray(begin), row, column },
+          { data: to, row: window.width },
+          part,
+          () => signal?.throwIfAborted(),
+        );
+      }
     };
+    function* reads() {
+      // A chunk may have several channels.
+      const chunkIndices = new Set(channels.map(chunkOf));
+      for (const part of partsOf(window, lengthOf('x'), lengthOf('y'))) {
+        for (const chunkIndex of chunkIndices) yield [part, chunkIndex] as const;
+      }
+    }
+    const all = reads();
     // A failure ends the generator for all.
     const work = async () => {
-      for (const part of parts) await readPart(part);
+      for (const [part, chunkIndex] of all) await readPart(part, chunkIndex);
     };
     await Promise.all(Array.from({ length: atATime }, work));
-    return data;
+    return values;
   }
 
   override async close(): Promise<void> {
     await super.close();
-    for (const array of this.#toRead) zarrThread.close(array);
+    for (const { toRead } of this.#kept) zarrThread.close(toRead);
   }
 
-  async fingerprint(options: { signal?: AbortSignal | undefined } = {}): Promise<string> {
+  async fingerprint(options: SignalOptions = {}): Promise<string> {
     const hash = createHash('sha256').update(
       JSON.stringify([
         this.#multiscale,
-        this.#arrays.map(({ shape, chunks, dtype }) => [shape, chunks, dtype]),
+        this.#kept.map(({ array: { shape, chunks, dtype } }) => [shape, chunks, dtype]),
         this.source.channels,
         { z: this.source.z, t: this.source.t },
       ]),

@@ -29,12 +29,14 @@ interface Losses {
 /**
  * Runs a network again with higher limits if cells may have been lost. Heads process proposals and detections in chunks, so
  * more of them take time and a few kilobytes each, but not much memory.
+ *
+ * @returns the result of the last pass, with the options that it had.
  */
 export async function withoutLosses<T>(
   first: NativeSegmentOptions,
   run: (options: NativeSegmentOptions) => Promise<T>,
   lossesIn: (found: T, options: NativeSegmentOptions) => Losses,
-): Promise<T> {
+): Promise<{ found: T; options: NativeSegmentOptions }> {
   let options = first;
   let found = await run(options);
   for (let pass = 0; pass < MAX_PASSES; pass++) {
@@ -48,7 +50,7 @@ export async function withoutLosses<T>(
     };
     found = await run(options);
   }
-  return found;
+  return { found, options };
 }
 
 /**
@@ -60,13 +62,10 @@ export async function segmentWithinLimits<T extends Found>(
   run: (options: NativeSegmentOptions) => Promise<T>,
   { raises }: { raises: boolean },
 ): Promise<T> {
-  let last = request;
-  const pass = (options: NativeSegmentOptions) => {
-    last = options;
-    return run(options);
-  };
-  const found = await (raises ? withoutLosses(request, pass, lossesOf) : pass(request));
-  return { ...found, proposalsCapped: areDense(lossesOf(found, last), last) };
+  const { found, options } = raises
+    ? await withoutLosses(request, run, lossesOf)
+    : { found: await run(request), options: request };
+  return { ...found, proposalsCapped: areDense(lossesOf(found, options), options) };
 }
 
 /** Whether so many of the proposals became cells that there may be cells among the dropped ones. */

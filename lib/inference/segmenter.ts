@@ -303,7 +303,8 @@ export class CellSegmenter {
         this.#model.runIn(own, (model, call) =>
           native().findCandidates(model, image.handle, { ...asked, nmsThresholds }, call),
         );
-      return { found: await withoutLosses(request, find, lossesOfCandidates), scale: scaled.scale, notices };
+      const { found } = await withoutLosses(request, find, lossesOfCandidates);
+      return { found, scale: scaled.scale, notices };
     });
   }
 

@@ -28,7 +28,7 @@ describe('limits that lose cells', () => {
         proposalsCapped: proposals && rpnPostNmsTopN < 800,
       } as NativeSegmentation;
     };
-    const found = await withoutLosses({ ...limits, scoreThreshold: minScore }, run, lossesOf);
+    const { found } = await withoutLosses({ ...limits, scoreThreshold: minScore }, run, lossesOf);
     return { asked, cells: found.scores.length };
   }
 

@@ -10,6 +10,7 @@ import LZ4 from 'numcodecs/lz4';
 import Zstd from 'numcodecs/zstd';
 import { create, registry, root, set } from 'zarrita';
 import { crc32c } from '../../../lib/crc32c.js';
+import { zarrThread } from '../../../lib/image/zarr-thread.js';
 import { openSlide } from '../../../lib/index.js';
 import { rejection } from '../../support/sdk.js';
 import { cropOf, gradient, scratchFolder, writeZarr } from '../../support/slide.js';
@@ -125,7 +126,11 @@ test.each([
     }
   }
   const slide = await openSlide(path, { channels: [2, 0, 1] });
+  const reading = jest.spyOn(zarrThread, 'read');
   expect(Array.from((await slide.read(window)).data)).toEqual(cropOf(image, window, [2, 0, 1]));
+  // The window lies in 2 × 3 chunks; one with all channels is read once.
+  expect(reading).toHaveBeenCalledTimes((6 * 3) / inChunk);
+  reading.mockRestore();
 });
 
 test('of a relative path it is read after the current folder was changed', async () => {
@@ -602,7 +607,7 @@ describe('chunks', () => {
     expect((peak - before) / 1e6).toBeLessThan(1000);
   });
 
-  test('smaller than usual are planned in parts, and a window of several parts equals the image', async () => {
+  test('smaller than usual: a window of thousands equals the image', async () => {
     const image = gradient(150, 140, 1, Uint16Array);
     writeZarr(at('small-chunks.zarr'), [image], { chunk: 2 });
     const slide = await openSlide(at('small-chunks.zarr'));
